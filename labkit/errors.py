@@ -24,11 +24,11 @@ class LabError(Exception):
 
     def __init__(self, problem: str, hint: str = ""):
         super().__init__(problem, hint)
-        self.problem = problem
-        self.hint = hint
+        self.problem = typed_here(problem)
+        self.hint = typed_here(hint)
 
     def __str__(self) -> str:
-        return typed_here(f"{self.problem}\n  → {self.hint}" if self.hint else self.problem)
+        return f"{self.problem}\n  → {self.hint}" if self.hint else self.problem
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the sentence, and none of the lab's own lines (IPython asks)."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from labkit.errors import LabError
+from labkit.errors import PYTHON, LabError
 from labkit.filesystem.read import read_shared
 from labkit.filesystem.write import write_json
 from labkit.formatting import shell_quoted
@@ -119,7 +119,7 @@ def class_folder(chosen: str | Path | None) -> Path:
 def class_command(folder: str | Path, *words: str) -> str:
     """What to type for the class in a folder, such as ``class_command(folder, "stop")``."""
     chosen = () if Path(folder) == class_folder(None) else ("--folder", shell_quoted(folder))
-    return " ".join(("python3 -m labkit class", *words, *chosen))
+    return " ".join((f"{PYTHON} -m labkit class", *words, *chosen))
 
 
 def checked_names(lines: list[str]) -> tuple[str, ...]:

@@ -37,6 +37,8 @@ LIGHT_GB, CPU_GB, CUDA_GB = 1, 3, 8  # of free disk, pip's cache included
 LIGHT = "light"  # the set-up that runs models in llama.cpp alone, in place of an optional part
 STATE = "labkit.json"
 OURS = {STATE, LOG, LOCK, SCRATCH}
+# What file managers leave in any folder that they show, in lower case.
+LITTER = {".directory", ".ds_store", ".localized", "desktop.ini", "thumbs.db"}
 # What an environment consists of: all that is removed where one is made anew.
 PARTS = {"bin", "etc", "include", "lib", "lib64", "pyvenv.cfg", "scripts", "share"}
 GET_VENV_MODULE = (
@@ -170,14 +172,19 @@ def _read_state(venv):
 
 
 def _is_complete(venv, extras):
-    state = _read_state(venv)
-    wanted = {**_fingerprint(venv), "extras": state.get("extras", [])}
+    state, wanted = _read_state(venv), _fingerprint(venv)
     if owner := other_owner(venv):  # its packages serve both; each runs its own code
         wanted["checkout"] = str(owner)
-    here = {*state["extras"]} if state else set()
+    here = {*state.get("extras", [])}
     if here != {LIGHT}:  # the whole lab can do what the light one can
         here.add(LIGHT)
-    return state == wanted and {*extras} <= here and python_of(venv).exists()
+    return state.items() >= wanted.items() and {*extras} <= here and python_of(venv).exists()
+
+
+def is_own(venv):
+    """Whether the lab made an environment, and did not only complete one of somebody else's."""
+    state = _read_state(venv)
+    return state.get("made", bool(state))  # only a record of the latter says anything of it
 
 
 def is_light():
@@ -214,40 +221,52 @@ def _write_state(venv, state):
 def _make(venv, extras, packages, pip):
     """Creates the environment, or completes an interrupted one; the record is written last."""
     started = time.monotonic()
-    record = _read_state(venv)
-    extras = sorted({*extras, *record.get("extras", [])})
+    made = is_own(venv)
+    extras = sorted({*extras, *_read_state(venv).get("extras", [])})
     pip.line.say(f"Setting up the lab in {venv} (once; it takes a few minutes).")
     pip.log.unlink(missing_ok=True)
-    if record:
+    if made:
         remove_half_installed(venv)
     can_be_completed = is_sound(venv)
     if not can_be_completed:
-        if not record and _holds_others(venv):
+        if not made and _holds_others(venv):
             raise LabError(
-                f"{venv} is an environment that the lab did not make, and its Python does not "
-                "run, is too old, or has no pip.",
-                "Remove it, or set LABKIT_VENV to a folder that does not exist yet.",
+                f"{venv} holds files that are not the lab's, and no environment with pip and a "
+                "Python that runs and is recent enough.",
+                "Move them away, or set LABKIT_VENV to a folder that does not exist yet.",
             )
         _check_disk(venv, LIGHT_GB if extras == [LIGHT] else CPU_GB)
-    _write_state(venv, {"extras": extras, "checkout": str(ROOT)})  # from here on it is the lab's
+        made = True
+    origin = {} if made or _in_checkout(venv) else {"made": False}
+    _write_state(venv, {"extras": extras, "checkout": str(ROOT), **origin})
     if not can_be_completed:
         _new_venv(venv, pip)
     shutil.rmtree(pip.scratch, ignore_errors=True)
     pip.scratch.mkdir()
     _install(venv, extras, _source(packages, pip.scratch), pip)
     shutil.rmtree(pip.scratch)
-    _write_state(venv, {**_fingerprint(venv), "extras": extras})
+    if extras == [LIGHT] and not origin:
+        shrink(venv, site_packages(venv))
+    _write_state(venv, {**_fingerprint(venv), "extras": extras, **origin})
     pip.line.say(f"The lab is set up ({time.monotonic() - started:.0f} s).")
 
 
+def _in_checkout(venv):
+    return venv.resolve() == ROOT / ".venv"
+
+
+def _others_names(venv):
+    """The names of what is neither the lab's nor left by a file manager."""
+    names = {entry.name for entry in venv.iterdir()} - OURS
+    return {name for name in names if name.lower() not in LITTER}
+
+
 def _holds_others(venv):
-    """Whether a folder without the lab's record holds anything that somebody else may still want.
+    """Whether a folder that is not the lab's holds anything that somebody else may still want.
 
     In the checkout's own folder, a broken environment is nobody's any more.
     """
-    if venv.resolve() == ROOT / ".venv":
-        return runs(venv)
-    return any(entry.name not in OURS for entry in venv.iterdir())
+    return runs(venv) if _in_checkout(venv) else bool(_others_names(venv))
 
 
 def _install(venv, extras, source, pip):
@@ -264,8 +283,6 @@ def _install(venv, extras, source, pip):
         missing = [each for each in missing if each[0] not in heavy]
     _check_disk(venv, _gigabytes(missing))
     pip.install(missing, source, site, compiled=not light)
-    if light:
-        shrink(venv, site)
     pip.line.show("Finishing", "labkit itself")
     pip.run("install", *source, "--no-deps", "--no-build-isolation", "-e", str(ROOT), what="labkit")
 
@@ -315,8 +332,7 @@ def _prepare_folder(venv):
             "Set LABKIT_VENV to a folder of yours, or copy the checkout to one.",
         )
     # A set-up under way, or interrupted, has left its lock; anything else may be someone's home.
-    names = {entry.name for entry in venv.iterdir()}
-    if names - OURS and not names & {"pyvenv.cfg", LOCK}:
+    if _others_names(venv) and not any((venv / name).exists() for name in ("pyvenv.cfg", LOCK)):
         raise LabError(
             f"The folder {venv} is not a Python environment, so the lab is not set up in it.",
             "Set LABKIT_VENV to a folder that is empty or does not exist yet.",

@@ -16,6 +16,7 @@ from labkit.errors import LabError
 from labkit.filesystem.disk_space import require_disk
 from labkit.filesystem.write import write_text
 
+from .machine import full_memory
 from .storage import gguf_parts, store
 from .storage.checked_folder import AGAIN
 from .temporary_setting import temporary_setting
@@ -91,6 +92,11 @@ def _convertible(gguf_file: Path) -> Iterator[None]:
     except LabError:
         raise
     except Exception as error:
+        if memory := full_memory(error):
+            raise LabError(
+                f"{memory} is full: there was no room to convert {gguf_file.name}.",
+                "Close other programs that use it, or take a smaller model.",
+            ) from None
         raise LabError(
             f"transformers cannot convert {gguf_file.name}, a GGUF file of the architecture "
             f"{kind}: {first_line(error)}",

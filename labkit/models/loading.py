@@ -3,6 +3,7 @@
 Only safetensors and GGUF are read. Code that comes with a model never runs.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from .architecture import read_config
 from .catalogue import CATALOGUE, find, full_name
 from .entry import Entry, FolderSource, HubSource, WheelSource
 from .gguf_to_safetensors import convert_gguf, first_line, quiet_transformers, read_complete
-from .machine import has_torch, inspect_machine
+from .machine import Machine, full_memory, has_torch, inspect_machine, usable_by_torch
 from .memory_plan import Plan, config_fields, count_parameters, plan, plan_entry, require_fit
 from .storage import fetch, gguf_parts, hub, store
 from .storage.checked_folder import (
@@ -67,7 +68,7 @@ def open_model(
 
     Raises:
         LabError: unknown name (the message suggests the nearest), no network, no disk space, too
-            little memory, damaged files, pickled weights.
+            little memory, damaged files, pickled weights, a device that is not here.
     """
     name = full_name(str(name))
     entry = CATALOGUE.get(name)
@@ -76,7 +77,9 @@ def open_model(
             f"{name} makes embeddings and writes no text.",
             "Make vectors with it: from labkit.backends.local.embedding import Embedder",
         )
-    machine = inspect_machine()
+    _release_gpu()
+    machine = usable_by_torch(inspect_machine())
+    _require_device(device, machine)
     if entry and not (device or dtype):  # refused before anything is downloaded
         require_fit(name, plan_entry(entry, machine), machine)
     folder, gguf_file = get_model(name, accept_terms=accept_terms)
@@ -102,6 +105,26 @@ def open_model(
         tuning = tune(model, name, may_pack=chosen.packed, packed=packed)
     shown = Path(name).name.removesuffix(".gguf") if _is_path(name) else name
     return LoadedModel(shown, name, model, tokenizer, chosen, folder, gguf_file, entry, tuning)
+
+
+def _release_gpu() -> None:
+    """Gives back what models that nobody refers to any more keep of a GPU."""
+    import torch
+
+    if torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def _require_device(device: str | None, machine: Machine) -> None:
+    """Raises a LabError for a GPU that torch does not have here."""
+    kind = (device or "").partition(":")[0]
+    if (kind == "cuda" and not machine.gpus) or (kind == "mps" and not machine.apple_gpu):
+        raise LabError(
+            f"torch has no device {device!r} that it can use here.",
+            "Without device=…, the lab takes the best that there is; python3 -m labkit doctor "
+            "says what is here.",
+        )
 
 
 @contextmanager
@@ -207,7 +230,7 @@ def _get_hub(source: HubSource) -> Path:
     if cached := hub.hub_cached(source, with_tokenizer=True):
         return check_folder(cached)
     config = read_config(hub.fetch_hub(source, only_config=True))
-    machine = inspect_machine()  # refused before the weights are downloaded
+    machine = usable_by_torch(inspect_machine())  # refused before the weights are downloaded
     chosen = plan(count_parameters(config), config_fields(config), machine)
     require_fit(source.repo_id, chosen, machine)
     return check_folder(hub.fetch_hub(source))
@@ -218,10 +241,10 @@ def _checked_stored(name: str) -> Path:
 
 
 def _half() -> str:
-    """The 16-bit dtype that the GPU computes in."""
+    """The 16-bit dtype that the GPU computes in; older ones only emulate bfloat16, slowly."""
     import torch
 
-    old = torch.cuda.is_available() and not torch.cuda.is_bf16_supported()
+    old = torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False)
     return "float16" if old else "bfloat16"
 
 
@@ -243,9 +266,15 @@ def _try_out(model, folder: Path) -> None:
     try:
         with torch.inference_mode():
             scores = model(input_ids=torch.tensor([[0, 0]], device=model.device)).logits[0, -1]
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:  # that of any layer
+        if full_memory(error):
+            raise
+        if "CUDA error" in str(error):  # such as of a card that this torch was not built for
+            raise LabError(
+                f"torch {torch.__version__} cannot compute on this GPU: {first_line(error)}",
+                "Install a build of torch for this GPU (“Get started” on pytorch.org), or take the "
+                'CPU: lab.load(…, device="cpu").',
+            ) from None
         raise LabError(
             f"The configuration in {folder} does not fit its model: {first_line(error)}",
             "Download or copy the model again.",
@@ -277,7 +306,9 @@ def _read_tokenizer(folder: Path):
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, **here)
         tokenizer("a")  # with settings of a wrong type, it fails at the first text
         return tokenizer
-    except Exception:  # each of its many tokenizers fails in its own way
+    except Exception as error:  # each of its many tokenizers fails in its own way
+        if full_memory(error):
+            raise
         raise LabError(
             f"{folder} has no tokenizer, or one that transformers cannot read.",
             "Copy the tokenizer's files of the same model (tokenizer.json, tokenizer_config.json) "
@@ -292,9 +323,11 @@ def _read_weights(folder: Path, chosen: Plan):
     dtype = getattr(torch, chosen.needs.dtype)
     try:
         return read_complete(folder, dtype=dtype, use_safetensors=True, **where)
-    except (LabError, torch.OutOfMemoryError):
+    except LabError:
         raise
     except Exception as error:  # safetensors', or that of an architecture
+        if full_memory(error):
+            raise
         raise LabError(
             f"The weights in {folder} are damaged, or do not fit its configuration: "
             f"{first_line(error)}",

@@ -1,4 +1,7 @@
-"""This machine, as far as it decides which models run on it. Does not import torch."""
+"""This machine, as far as it decides which models run on it.
+
+`usable_by_torch` imports torch, and nothing else here does.
+"""
 
 import ctypes
 import importlib.util
@@ -6,7 +9,7 @@ import os
 import platform
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -77,6 +80,44 @@ def inspect_machine() -> Machine:
         gpus=_gpus(),
         apple_gpu=platform.system() == "Darwin" and platform.machine() == "arm64",
     )
+
+
+def usable_by_torch(machine: Machine) -> Machine:
+    """A machine with the GPUs that torch can use here: a card with a driver does not suffice.
+
+    The driver lists every card by its slot; torch has an order of its own, and leaves out those
+    that ``CUDA_VISIBLE_DEVICES`` hides. Only its first is listed, on which models run: on each
+    that is asked, some hundred megabytes are taken.
+    """
+    import torch
+
+    gpus = ()
+    if torch.cuda.is_available():
+        with suppress(RuntimeError):  # the card is full, or another process has it to itself
+            free, total = torch.cuda.mem_get_info(0)
+            unused = torch.cuda.memory_reserved(0) - torch.cuda.memory_allocated(0)
+            gpus = (Gpu(torch.cuda.get_device_name(0), total, free + unused, None),)
+    has_mps = machine.apple_gpu and torch.backends.mps.is_available()
+    return replace(machine, gpus=gpus, apple_gpu=has_mps)
+
+
+# torch raises a class of its own for its CUDA allocator alone. These are the words, in small
+# letters, of torch and the systems on the CPU (1455: Windows' paging file), and of MPS, CUDA and
+# cuBLAS.
+CPU_FULL = ("can't allocate memory", "cannot allocate memory", "not enough memory", "error 1455")
+GPU_FULL = ("out of memory", "cublas_status_alloc_failed")
+
+
+def full_memory(error: BaseException) -> str:
+    """The memory that an error says is full, in words; empty if it says something else.
+
+    >>> full_memory(MemoryError()), full_memory(RuntimeError("CUDA error: out of memory"))
+    ("This machine's memory", "The GPU's memory")
+    """
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or any(words in text for words in CPU_FULL):
+        return "This machine's memory"
+    return "The GPU's memory" if any(words in text for words in GPU_FULL) else ""
 
 
 def release_memory() -> None:

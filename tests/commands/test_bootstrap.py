@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from labkit.commands.checks import software
 from labkit.errors import LabError
 from labkit.install import bootstrap
 from labkit.install.pip import StatusLine
@@ -344,7 +345,7 @@ def test_an_environment_that_the_lab_did_not_make_is_not_emptied(here, monkeypat
     venv.create(mine, with_pip=False)  # as `uv venv` does
     (mine / "notes.txt").write_text("my own")
     monkeypatch.setenv("LABKIT_VENV", str(mine))
-    with pytest.raises(LabError, match="is an environment that the lab did not make"):
+    with pytest.raises(LabError, match="holds files that are not the lab's"):
         bootstrap.ensure()
     assert (mine / "notes.txt").exists() and (mine / "pyvenv.cfg").exists()
 
@@ -363,10 +364,60 @@ def test_a_broken_environment_of_somebody_elses_is_not_emptied(here, monkeypatch
         shutil.copy(here.root / file, link.parent)
     monkeypatch.setenv("LABKIT_VENV", str(link))
     for _ in range(2):  # the first leaves its lock there
-        with pytest.raises(LabError, match="is an environment that the lab did not make"):
+        with pytest.raises(LabError, match="holds files that are not the lab's"):
             bootstrap.ensure()
         (theirs / "pyvenv.cfg").unlink(missing_ok=True)
     assert (theirs / "thesis.txt").exists() and (theirs / "bin").is_dir()
+
+
+def test_an_environment_that_the_lab_only_completed_stays_somebody_elses(here, shared, monkeypatch):
+    """Through set-ups that fail and one that does not, until its Python is gone."""
+    info = next(shared.glob("[lL]ib/**/site-packages")) / "mypkg-1.dist-info"
+    for file in (info / "RECORD", shared / "share/thesis.txt", shared / "bin/mytool"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("my own")
+    monkeypatch.setenv("LABKIT_VENV", str(shared))
+    for _ in range(2):
+        with monkeypatch.context() as patch, pytest.raises(InterruptedError):
+            patch.setattr(bootstrap, "_install", interrupt)
+            bootstrap.ensure()
+    monkeypatch.setattr(bootstrap, "shrink", interrupt)
+    monkeypatch.setattr(bootstrap, "required", lambda extras: ["never-there"])
+    monkeypatch.setattr(bootstrap, "_install", lambda *_: None)
+    assert bootstrap.ensure(["light"]) == bootstrap.find() == str(bootstrap.python_of(shared))
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "prefix", str(shared))
+        assert "Delete the folder" not in software.reinstall_hint()
+    python = bootstrap.python_of(shared)
+    python.unlink()
+    python.symlink_to("/nowhere/python3")
+    with pytest.raises(LabError, match="holds files that are not the lab's"):
+        bootstrap.ensure()
+    for file in (info / "RECORD", shared / "share/thesis.txt", shared / "bin/mytool"):
+        assert file.read_text() == "my own"
+
+
+def interrupt(*_):
+    raise InterruptedError
+
+
+@pytest.mark.parametrize("kept", [["labkit.lock"], []])
+def test_what_a_file_manager_leaves_is_nobodys(here, monkeypatch, tmp_path, kept):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    for name in (*kept, ".DS_Store", "Thumbs.db", "desktop.ini"):
+        (folder / name).touch()
+    monkeypatch.setenv("LABKIT_VENV", str(folder))
+    monkeypatch.setattr(bootstrap, "_new_venv", interrupt)
+    with pytest.raises(InterruptedError):
+        bootstrap.ensure()
+    assert bootstrap.is_own(folder), "an interrupted set-up is taken up again"
+    for name in ("_new_venv", "_install"):
+        monkeypatch.setattr(bootstrap, name, lambda *_: None)
+    monkeypatch.setattr(bootstrap, "required", lambda extras: ["never-there"])
+    monkeypatch.setattr(bootstrap, "shrink", interrupt)
+    with pytest.raises(InterruptedError):  # the light one is made smaller, as it is the lab's
+        bootstrap.ensure(["light"])
 
 
 def test_an_environment_made_anew_keeps_what_is_no_part_of_one(here):
@@ -455,3 +506,4 @@ def test_the_whole_lab_is_a_light_one_and_not_the_other_way(here, has, wants, co
     python.symlink_to(sys.executable)
     bootstrap._write_state(here.venv, {**bootstrap._fingerprint(here.venv), "extras": has})
     assert bootstrap._is_complete(here.venv, wants) is complete
+    assert bootstrap.is_own(here.venv), "so are those with a record of an earlier version"

@@ -1,15 +1,18 @@
 """Loading: every architecture, what is refused, what is repaired."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoTokenizer, LlamaForCausalLM
 
 import labkit
 from labkit.errors import LabError
-from labkit.models import loading
+from labkit.models import gguf_to_safetensors, loading
 from labkit.models.catalogue import GENERATIVE
+from labkit.models.machine import Gpu
 from labkit.models.storage import store
 from labkit.models.temporary_setting import temporary_setting
 
@@ -264,14 +267,98 @@ def test_a_gguf_that_transformers_cannot_convert(tmp_path, home, architecture):
 
 
 def test_a_model_that_cannot_fit_is_refused_before_it_is_fetched(home, monkeypatch):
-    from dataclasses import replace
-
-    from labkit.models.machine import inspect_machine
-
-    small = replace(inspect_machine(), available_bytes=2**30, gpus=(), apple_gpu=False)
+    small = replace(loading.inspect_machine(), available_bytes=2**30, gpus=(), apple_gpu=False)
     monkeypatch.setattr(loading, "inspect_machine", lambda: small)
     with pytest.raises(LabError, match=r"mistral-7b needs 14\.3 GiB"):
         labkit.load("mistral-7b")
+
+
+@pytest.fixture
+def unused_gpus(monkeypatch):
+    """A machine with an NVIDIA GPU and Apple's, of which torch can use neither."""
+    card = Gpu("a card", 8 << 30, 7 << 30, "580")
+    machine = replace(loading.inspect_machine(), gpus=(card,), apple_gpu=True)
+    monkeypatch.setattr(loading, "inspect_machine", lambda: machine)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+def test_a_gpu_that_torch_cannot_use_is_left_alone(make_tiny, tmp_path, home, unused_gpus):
+    folder = make_tiny(tmp_path / "m")
+    assert labkit.load(folder).plan.device == "cpu"
+    for device in ("cuda", "mps"):
+        with pytest.raises(LabError, match=f"torch has no device '{device}' that it can use"):
+            labkit.load(folder, device=device)
+
+
+def test_a_gpu_is_cleared_before_it_is_asked_and_bfloat16_must_be_its_own(monkeypatch):
+    calls = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: calls.append("empty_cache"))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: False)
+    monkeypatch.setattr(loading, "inspect_machine", lambda: calls.append("inspect_machine"))
+    with pytest.raises(AttributeError):  # there is no machine
+        loading.open_model("smollm2-135m")
+    assert calls == ["empty_cache", "inspect_machine"]
+    assert loading._half() == "float16"
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    assert loading._half() == "bfloat16"
+
+
+HERE_FULL, GPU_FULL = "This machine's memory is full", "The GPU's memory is full"
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "error", "sentence"),
+    [
+        (loading, "read_complete", RuntimeError("mmap: Cannot allocate memory (12)"), HERE_FULL),
+        (loading, "read_complete", MemoryError(), HERE_FULL),
+        (loading, "read_complete", RuntimeError("MPS backend out of memory"), GPU_FULL),
+        (loading, "check_folder", MemoryError("Cannot allocate memory (os error 12)"), HERE_FULL),
+        (loading, "_only_tokens", OSError("[WinError 1455] Paging file"), HERE_FULL),
+        (AutoTokenizer, "from_pretrained", MemoryError(), HERE_FULL),
+        (LlamaForCausalLM, "forward", RuntimeError("CUDA error: out of memory"), GPU_FULL),
+        (
+            LlamaForCausalLM,
+            "forward",
+            RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+            HERE_FULL,
+        ),
+        (
+            LlamaForCausalLM,
+            "forward",
+            RuntimeError("CUDA error: no kernel image is available for execution on the device"),
+            "cannot compute on this GPU: CUDA error: no kernel image",
+        ),
+    ],
+)
+def test_a_full_memory_or_a_gpu_that_fails_is_no_damaged_file(
+    make_tiny, tmp_path, home, monkeypatch, owner, name, error, sentence
+):
+    def fail(*_, **__):
+        raise error
+
+    folder = make_tiny(tmp_path / "m")
+    monkeypatch.setattr(owner, name, fail)
+    with pytest.raises(LabError, match=sentence):
+        labkit.load(folder, device="cpu")
+
+
+def test_a_conversion_without_memory_says_so(tiny_gguf, home, monkeypatch):
+    def fail(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(gguf_to_safetensors, "read_complete", fail)
+    with pytest.raises(LabError, match=r"memory is full: there was no room to convert tiny\.gguf"):
+        labkit.load(tiny_gguf)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_what_is_chosen_here_is_loaded_here(make_tiny, tmp_path, home, monkeypatch, packed):
+    monkeypatch.setenv("LABKIT_SERVER", "http://127.0.0.1:1")
+    model = labkit.load(make_tiny(tmp_path / "m"), packed=packed)
+    assert model.plan.device
 
 
 @pytest.mark.parametrize(

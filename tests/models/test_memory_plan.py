@@ -7,7 +7,7 @@ import pytest
 from labkit.errors import LabError
 from labkit.models import machine as machine_module
 from labkit.models.catalogue import CATALOGUE
-from labkit.models.machine import Gpu, Machine, inspect_machine
+from labkit.models.machine import Gpu, Machine, inspect_machine, usable_by_torch
 from labkit.models.memory_plan import cache_bytes, gpu_free_bytes, plan, plan_entry, require_fit
 
 GIB = 1024**3
@@ -126,3 +126,26 @@ def test_the_memory_is_that_of_the_gpu_that_is_used():
     assert gpu_free_bytes(both, "cuda") == 2 * GIB and gpu_free_bytes(both, "cuda:1") == 80 * GIB
     assert planned("smollm2-1.7b", both).spread
     assert not planned("smollm2-1.7b", both, device="cuda:1").spread
+
+
+def test_only_what_torch_can_use_counts(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for machine in (WITH_GPU, APPLE):
+        assert planned("smollm2-135m", usable_by_torch(machine)).device == "cpu"
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert usable_by_torch(APPLE).apple_gpu and not usable_by_torch(LAPTOP).apple_gpu
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 * GIB, 24 * GIB))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 2 * GIB)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: GIB)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "torch's first")
+    assert usable_by_torch(WITH_GPU).gpus == (Gpu("torch's first", 24 * GIB, 4 * GIB, None),)
+
+    def busy(device):
+        raise RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", busy)
+    assert usable_by_torch(WITH_GPU).gpus == ()

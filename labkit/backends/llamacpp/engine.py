@@ -10,6 +10,8 @@ from labkit.errors import LabError
 from .file_template import is_of_catalogue
 
 BATCH = 512  # the most that it computes at once in any case
+# What llama.cpp's own numbers hold: a context, its LLAMA_MAX_SEQ, and its GGML_MAX_N_THREADS.
+MOST_CONTEXT, MOST_SLOTS, MOST_THREADS = 2**31 - 1, 256, 512
 
 
 def import_xllamacpp() -> Any:

@@ -29,7 +29,15 @@ from labkit.models.machine import inspect_machine
 from labkit.models.storage import fetch, store
 from labkit.models.storage.checked_folder import require_gguf
 
-from .engine import ask_server, import_xllamacpp, open_server, server_parameters
+from .engine import (
+    MOST_CONTEXT,
+    MOST_SLOTS,
+    MOST_THREADS,
+    ask_server,
+    import_xllamacpp,
+    open_server,
+    server_parameters,
+)
 from .file_template import template_of
 from .infill import find_fim_tokens
 from .openmp import end_idle_threads
@@ -62,12 +70,12 @@ def load_llamacpp(
     Raises:
         LabError: xllamacpp is missing, the model is unknown or has no GGUF file, no network, or a
             file that llama.cpp cannot read.
-        ValueError: threads or context out of range.
+        ValueError: threads, context or slots out of range.
     """
-    threads = inspect_machine().cores if threads is None else threads
-    check_whole("threads", threads)
-    check_whole("context", context)
-    check_whole("slots", slots)
+    threads = min(inspect_machine().cores, MOST_THREADS) if threads is None else threads
+    check_whole("threads", threads, 1, MOST_THREADS)
+    check_whole("context", context, 1, MOST_CONTEXT)
+    check_whole("slots", slots, 1, MOST_SLOTS)
     xllamacpp = import_xllamacpp()
     file = get_gguf(str(name), accept_terms=accept_terms)
     require_survivable(file)
@@ -109,6 +117,7 @@ class LlamaCppModel:
         gguf_file: the file that was read.
         threads: number of threads that compute.
         context: the most tokens of prompt and answer together.
+        slots: number of answers that can be written at once.
         load_s: seconds that loading took.
         kind: number format of most weights, by llama.cpp's name, such as ``"Q4_1"``.
         weights_bytes: size of the weights, scales included.
@@ -122,7 +131,7 @@ class LlamaCppModel:
         self, xllamacpp, name: str, gguf_file: Path, threads: int, context: int, slots: int = 1
     ):
         self.name = f"{Path(name).name.removesuffix('.gguf')} (llama.cpp)"
-        self.gguf_file, self.threads = gguf_file, threads
+        self.gguf_file, self.threads, self.slots = gguf_file, threads, slots
         began = time.perf_counter()
         # It also listens on the loopback; nobody but this object knows the key.
         self._key = secrets.token_hex(16)
@@ -148,7 +157,8 @@ class LlamaCppModel:
 
     def load_again(self) -> "LlamaCppModel":
         """The same file in an engine of its own, under the same name."""
-        twin = load_llamacpp(str(self.gguf_file), threads=self.threads, context=self.context)
+        sizes = {"threads": self.threads, "context": self.context, "slots": self.slots}
+        twin = load_llamacpp(str(self.gguf_file), **sizes)
         twin.name = self.name
         return twin
 

@@ -11,13 +11,12 @@ from labkit.checks import check_whole
 from labkit.errors import LabError
 from labkit.models.machine import inspect_machine
 
-from .engine import ask_server, import_xllamacpp, open_server, server_parameters
+from .engine import MOST_CONTEXT, ask_server, import_xllamacpp, open_server, server_parameters
 from .infill import find_fim_tokens
 from .model import get_gguf
 from .trial import require_survivable
 
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}  # which no browser names in an origin
-MOST_CONTEXT = 2**31 - 1  # what llama.cpp's own number holds
 REUSED = 256  # tokens of a piece that is kept where text before it changed; llama.vscode's own
 
 

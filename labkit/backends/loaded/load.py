@@ -40,15 +40,17 @@ def load(
             default what was faster on this machine, measured at the first load.
         accept_terms: True if you have read and accept the model's terms of use, where it has any.
     Raises:
-        LabError: unknown name, no network, too little memory or disk, damaged or pickled weights;
-            or the server does not answer, or has another model.
+        LabError: unknown name, no network, too little memory or disk, damaged or pickled weights,
+            a device that torch does not have here; or the server does not answer, or has another
+            model.
         ValueError: unknown device or dtype, a choice that a server has made, or a name
             that is neither a text nor a path.
     """
     if not isinstance(name, str | Path):
         raise ValueError(f"name must be a model's name or path; got {name!r}")
     chosen = {"device": device, "dtype": dtype, "packed": packed}
-    address = server or (os.environ.get(SERVER) if not any(chosen.values()) else None)
+    is_chosen = any(value is not None for value in chosen.values())
+    address = server or (None if is_chosen else os.environ.get(SERVER))
     if not address and has_torch():
         from labkit.backends.local.model import load as load_here
 

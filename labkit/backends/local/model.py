@@ -17,8 +17,8 @@ from labkit.backends.reply import RowsStream, Stream
 from labkit.backends.settings import Settings, check_rows
 from labkit.backends.steps import Alternative, Step
 from labkit.models.loading import LoadedModel, open_model
-from labkit.models.machine import inspect_machine
-from labkit.models.memory_plan import context_length
+from labkit.models.machine import inspect_machine, usable_by_torch
+from labkit.models.memory_plan import context_length, gpu_free_bytes
 from labkit.models.tokenizers.panics import without_panic
 
 from . import device
@@ -50,7 +50,8 @@ def load(
             default what was faster on this machine, measured at the first load.
         accept_terms: True if you have read and accept the model's terms of use, where it has any.
     Raises:
-        LabError: unknown name, no network, too little memory or disk, damaged or pickled weights.
+        LabError: unknown name, no network, too little memory or disk, damaged or pickled weights,
+            or a device that torch does not have here.
         ValueError: unknown device or dtype.
     """
     devices, dtypes = ("cuda", "mps", "cpu"), ("float32", "bfloat16", "float16")
@@ -245,7 +246,9 @@ class LocalModel:
             return 1
         machine = inspect_machine()
         on_gpu = self.plan.device.startswith("cuda")
-        free = max(gpu.free_bytes for gpu in machine.gpus) if on_gpu else machine.available_bytes
+        free = machine.available_bytes
+        if on_gpu:
+            free = gpu_free_bytes(usable_by_torch(machine), self.plan.device)
         longest = len(ids) + max(stream.settings.max_tokens for stream in streams)
         longest = min(longest, self.context)
         rows = rows_that_fit(self.model.config, longest, self.plan.needs.dtype, free)

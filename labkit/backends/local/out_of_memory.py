@@ -11,11 +11,8 @@ from typing import Any
 import torch
 
 from labkit.errors import LabError
+from labkit.models.machine import full_memory
 
-# torch raises a class of its own for its CUDA allocator alone. These are its words on MPS and for
-# CUDA's own allocations, for those of cuBLAS, and on the CPU.
-ON_CPU = "can't allocate memory"
-FULL = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", ON_CPU)
 HINT = (
     "Ask for fewer tokens or fewer rows at once, close other programs that use this memory, or "
     "take a smaller model."
@@ -50,19 +47,13 @@ def _out_of_memory_as_error() -> Iterator[None]:
     try:
         yield
         return
-    except RuntimeError as error:
-        if not _is_out_of_memory(error):
+    except (RuntimeError, MemoryError, OSError) as error:
+        memory = full_memory(error)
+        if not memory:
             raise
         # The frames hold the cache and the activations, as long as anyone holds the error.
         traceback.clear_frames(error.__traceback__)
-        on_cpu = ON_CPU in str(error)
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    memory = "This machine's memory" if on_cpu else "The GPU's memory"
     raise LabError(f"{memory} is full: there was no room for more.", HINT) from None
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    known = isinstance(error, torch.OutOfMemoryError)
-    return known or any(words in str(error) for words in FULL)

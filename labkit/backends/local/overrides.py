@@ -2,7 +2,8 @@
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import torch
@@ -30,6 +31,17 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def own_threads(model: LocalModel) -> AbstractContextManager[None]:
+    """Inside a with block, the number of threads that a model was found to run best with."""
+    return threads(model.tuning.threads if model.tuning else thread_count())
+
+
+def load_beside(name: str | Path, **how) -> LocalModel:
+    """`load` without its effect on the models that are loaded already: their number of threads."""
+    with threads(thread_count()):
+        return load(name, **how)
+
+
 @contextmanager
 def loaded_in(model: LocalModel, dtype: str) -> Iterator[LocalModel]:
     """A second copy of a model in another dtype, loaded inside a with block.
@@ -38,7 +50,7 @@ def loaded_in(model: LocalModel, dtype: str) -> Iterator[LocalModel]:
         LabError: too little memory for both, or an adapter that the copy would not have.
     """
     require_no_adapter(model, f"A copy in {dtype}")
-    other = load(model.source, device=model.plan.device, dtype=dtype)
+    other = load_beside(model.source, device=model.plan.device, dtype=dtype)
     try:
         yield other
     finally:
@@ -95,7 +107,7 @@ def reading_copy(model: LocalModel, dtype: str | None = None) -> LocalModel:
     known = _COPIES.get(model)
     if known is None or known.plan.needs.dtype != wanted:
         try:
-            known = _COPIES[model] = load(
+            known = _COPIES[model] = load_beside(
                 model.folder, device=model.plan.device, dtype=wanted, accept_terms=True
             )
         except LabError:

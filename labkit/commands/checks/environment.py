@@ -71,6 +71,7 @@ def hub():
     from huggingface_hub.utils import get_session
 
     from labkit.backends.remote.http.tracer import without_password
+    from labkit.models.storage.hub import hub_reason
 
     address = without_password(constants.ENDPOINT)  # a mirror's may hold one
     if constants.HF_HUB_OFFLINE:
@@ -79,13 +80,11 @@ def hub():
     try:
         get_session().head(constants.ENDPOINT, timeout=PATIENCE_S - 1)
     except Exception as error:  # the client's errors differ by version; all mean the same here
-        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-        problem = problem.replace(constants.ENDPOINT, address)
         hint = (
             f"{DEFAULT} needs no hub, and models that are here run without it. HF_HUB_OFFLINE=1 "
             "avoids the wait; for a mirror, set HF_ENDPOINT."
         )
-        yield Check("Model hub", WARNING, f"does not answer ({address}): {problem}", hint)
+        yield Check("Model hub", WARNING, f"does not answer ({address}): {hub_reason(error)}", hint)
     else:
         yield Check("Model hub", FINE, f"answers ({address})")
 

@@ -25,7 +25,7 @@ def python():
 
 
 def _is_ours():
-    return (Path(sys.prefix) / bootstrap.STATE).exists()
+    return bootstrap.is_own(Path(sys.prefix))
 
 
 def _environment():

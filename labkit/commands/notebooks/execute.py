@@ -81,7 +81,8 @@ def _run_cells(
     client = _client(path, notebook)
     number = 0
     try:
-        with client.setup_kernel(env=kernel_environment(), stderr=kernel_log):
+        streams = {"stdout": kernel_log, "stderr": kernel_log}
+        with client.setup_kernel(env=kernel_environment(), **streams):
             # A graceful shutdown would wait for the cell to finish; not after a failure.
             client.shutdown_kernel = "immediate"
             for number, cell in _with_progress(path, notebook):

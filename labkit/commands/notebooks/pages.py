@@ -59,21 +59,27 @@ def write_pages(
     """
     files, pages = plan_pages([path for path, _ in notebooks], folder)
     ours = (*_scripts(), *map(page_script, MODULES))
-    written, failures, with_plotly = [], [], False
-    for page, (path, notebook) in zip(files, notebooks, strict=True):
-        try:  # the others have run too, for minutes perhaps
-            text = render_page(path, notebook, pages)
-            write_text(page, text, scripts=ours)
-        except LabError as error:
-            failures.append(error)
-        else:
-            written.append(page)
-            with_plotly |= _WITH_PLOTLY in text
+    pending, failures = dict(zip(files, notebooks, strict=True)), []
+    while True:
+        written, failed = {}, set()
+        for page, (path, notebook) in pending.items():
+            try:  # the others have run too, for minutes perhaps
+                text = render_page(path, notebook, pages)
+                write_text(page, text, scripts=ours)
+                written[page] = _WITH_PLOTLY in text
+            except LabError as error:
+                failures.append(error)
+                failed.add(page)
+        missing = {page.name for page in failed if not page.exists()}
+        if not missing:
+            break
+        pages -= missing  # once more: the others are not to link to them
+        pending = {page: each for page, each in pending.items() if page not in failed}
     try:
-        if with_plotly:
+        if any(written.values()):
             script = get_plotlyjs()
             write_text(folder / PLOTLY_FILE, script, scripts=(script,))
-        return ([_write_index(folder)] if len(pages) > 1 else []) + written, failures
+        return ([_write_index(folder)] if len(pages) > 1 else []) + [*written], failures
     except OSError as error:
         raise _unwritable(folder, error) from error
 

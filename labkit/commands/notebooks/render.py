@@ -176,9 +176,23 @@ def _without_private_paths(html: str) -> str:
     for folder, name in sorted(shorter.items(), key=lambda item: -len(item[0])):
         parts = re.split(r"[\\/]+", folder)
         if len(parts) > 2:  # "/root" and "/usr" reveal nothing, and are in other words
-            path = r"(?:\\{1,4}|/)".join(map(re.escape, parts))
+            path = r"(?:\\{1,4}|/)".join(map(_written, parts))
             html = re.sub(rf"{path}(?!\w)", lambda _, name=name: name, html, flags=re.IGNORECASE)
     return html
+
+
+def _written(name: str) -> str:
+    """A pattern for a folder's name as pages have it: as it is, in an address, or in JSON."""
+    forms = (name, quote(name), json.dumps(name)[1:-1])
+    return f"(?:{'|'.join(map(_in_html, dict.fromkeys(forms)))})"
+
+
+def _in_html(text: str) -> str:
+    """A pattern for a text in HTML, where some characters have up to three forms."""
+    return "".join(
+        f"(?:{escape(each)}|&#{ord(each)};|{each})" if each in "&<>'\"" else re.escape(each)
+        for each in text
+    )
 
 
 def self_contained(html: str, folder: Path, pages: set[str]) -> BeautifulSoup:

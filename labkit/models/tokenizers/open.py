@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
-from labkit.models.catalogue import CATALOGUE
+from labkit.models.catalogue import CATALOGUE, NICKNAMES, full_name
 from labkit.models.entry import HubSource
+from labkit.models.machine import has_torch
 from labkit.models.storage import store
+from labkit.models.storage.checked_folder import require_gguf
 from labkit.models.storage.hub import fetch_hub_file
 from labkit.models.temporary_setting import temporary_setting
 
@@ -64,6 +66,7 @@ def _is_missing(known: KnownTokenizer) -> bool:
 
 def open_here(name: str) -> Reader:
     """The same for a name or a path, in this process whatever the environment says."""
+    name = full_name(name)
     if name in TOKENIZERS or name in CATALOGUE:
         return _open_listed(name)
     path = Path(os.path.abspath(os.path.expanduser(name)))
@@ -71,9 +74,13 @@ def open_here(name: str) -> Reader:
         return _open_json(path, path.stem)
     if os.path.isdir(path):
         return _open_json(path / "tokenizer.json", path.name)
+    stored = store.list_models()
+    if name in stored:
+        return _open_stored(name)
     if name.count("/") == 1 and not name.startswith(("/", ".", "~")):
         return _open_hub(name)
-    near = difflib.get_close_matches(name.lower(), [*TOKENIZERS, *CATALOGUE], n=1, cutoff=0.4)
+    known = [*TOKENIZERS, *CATALOGUE, *NICKNAMES, *stored]
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
     guess = f" Did you mean '{near[0]}'?" if near else ""
     raise LabError(
         f"The lab knows no tokenizer '{name}'.{guess}",
@@ -160,6 +167,21 @@ def _open_model(model: str, name: str, title: str) -> Reader:
     if gguf_file and not os.path.isfile(folder / "tokenizer.json"):
         return _reader(tokenizer_of_gguf(gguf_file), name, title)
     return _open_json(folder / "tokenizer.json", name, title)
+
+
+def _open_stored(name: str) -> Reader:
+    """That of a model that was kept, converted or unpacked here."""
+    file = store.part_folder(name, "safetensors") / "tokenizer.json"
+    if not os.path.isfile(file):
+        try:
+            return _reader(tokenizer_of_gguf(require_gguf(name)), name)
+        except LabError:
+            if not has_torch():
+                raise
+        from labkit.models.loading import get_model
+
+        get_model(name)  # of its kind, only transformers reads the tokenizer
+    return _open_json(file, name)
 
 
 def _open_json(file: Path, name: str, title: str = "") -> Reader:

@@ -38,7 +38,7 @@ class PlainTokenizer:
         self, text: str, *, add_special_tokens: bool = True, verbose: bool = False
     ) -> dict[str, list[int]]:
         """The text's tokens, as ``{"input_ids": …}``."""
-        with without_panic("the tokenizer"):
+        with without_panic("this model"):
             encoded = self.library.encode(text, add_special_tokens=add_special_tokens)
         return {"input_ids": encoded.ids}
 

@@ -123,7 +123,11 @@ def test_what_is_no_gguf(home, tmp_path):
         labkit.load_llamacpp(tmp_path / "bad.gguf")
 
 
-@pytest.mark.parametrize("bad", [{"threads": 0}, {"context": 1.5}], ids=str)
+BAD = [{"threads": 0}, {"context": 1.5}]
+BAD += [{name: 2**40} for name in ("threads", "context", "slots")]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=str)
 def test_bad_arguments(bad):
     (name,) = bad
     with pytest.raises(ValueError, match=rf"{name} must be a whole number.*got"):
@@ -232,3 +236,11 @@ def test_a_prompt_that_is_read_can_be_stopped(gguf_file):
     assert until(lambda: not model.ask("/slots")[0]["is_processing"], 60)
     assert model.ask("/slots")[0]["n_prompt_tokens"] < 3000
     model.close()
+
+
+def test_a_twin_has_the_same_sizes(tiny_gguf):
+    one = labkit.load_llamacpp(tiny_gguf, threads=1, context=64, slots=3)
+    twin = one.load_again()
+    same = [(each.threads, each.context, each.slots) for each in (one, twin)]
+    one.close(), twin.close()
+    assert same[0] == same[1] and twin.slots == 3

@@ -27,6 +27,10 @@ def test_a_batch_changes_no_vector(minilm):
     alone = np.concatenate([minilm.embed([text]) for text in texts])
     assert minilm.embed(texts) == pytest.approx(alone, abs=1e-5)
     assert minilm.embed([]).shape == (0, 384)
+    assert minilm.embed(iter(texts[:2])) == pytest.approx(alone[:2], abs=1e-5)
+    for wrong in ("hello", [None], 5):
+        with pytest.raises(ValueError, match="texts must be one or more texts"):
+            minilm.embed(wrong)
 
 
 def test_a_text_is_read_to_its_limit(minilm):

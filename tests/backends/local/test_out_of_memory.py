@@ -120,6 +120,7 @@ def test_whatever_computes_says_so(tiny, full_after, call):
         ("MPS backend out of memory (MPS allocated: 9 GB)", "The GPU's memory"),
         ("CUDA error: out of memory", "The GPU's memory"),
         ("DefaultCPUAllocator: can't allocate memory: you tried", "This machine's memory"),
+        ("DefaultCPUAllocator: not enough memory: you tried", "This machine's memory"),
     ],
 )
 def test_other_devices_have_other_words(tiny, full_after, message, memory):

@@ -197,3 +197,16 @@ def test_a_model_after_one_with_fewer_threads_has_its_own(make_tiny, tmp_path, h
     gains(monkeypatch, 1.0, 1.0, 1.0)
     model = labkit.load(make_tiny(tmp_path / "b"), device="cpu")
     assert model.tuning.threads == torch.get_num_threads() == tuning.TORCH_THREADS
+
+
+def test_a_trial_that_is_stopped_leaves_no_half_of_the_threads(folder, monkeypatch):
+    def stop(first, second):
+        second()
+        raise KeyboardInterrupt
+
+    layers = tuning._some(labkit.load(folder, device="cpu", packed=False).model)
+    monkeypatch.setattr(tuning, "TORCH_THREADS", 2)
+    monkeypatch.setattr(tuning, "_gain", stop)
+    with pytest.raises(KeyboardInterrupt):
+        tuning._try_threads(layers)
+    assert torch.get_num_threads() == 2

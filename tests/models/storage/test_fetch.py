@@ -415,6 +415,28 @@ class TestPublisher:
         assert (hub.files, index.fetched) == ([], [0])
         assert_whole(entry)
 
+    def test_no_password_of_a_mirror_is_in_an_error(self, published, monkeypatch):
+        """It answers about the file, and then does not send the rest of it."""
+        hub, entry = published
+        send_file = hub.send_file
+
+        def refuse(request, path):
+            if request.command == "GET":
+                send(request, status=418)
+            else:
+                send_file(request, path)
+
+        monkeypatch.setattr(hub, "send_file", refuse)
+        template = "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE"
+        address = hub.address.replace("//", "//anna:s3cr3t@")
+        monkeypatch.setattr(template, address + "/{repo_id}/resolve/{revision}/{filename}")
+        folder = store.beside(entry.name, "wheels")
+        folder.mkdir(parents=True)
+        (folder / "tiny.part").write_bytes(b"GG")
+        with pytest.raises(LabError, match=f"did not arrive: .*418.*{hub.address}/") as error:
+            fetch_here(entry)
+        assert "s3cr3t" not in str(error.value) and "resumes" in error.value.hint
+
     def test_another_file_of_that_name(self, published, index, tmp_path):
         hub, entry = published
         (tmp_path / "tiny.gguf").write_bytes(b"GGUF of today")

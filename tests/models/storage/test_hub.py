@@ -173,6 +173,15 @@ def test_a_full_disk_is_not_a_hub_that_does_not_answer():
     assert "HF_HOME" in found.hint
 
 
+def test_no_password_of_a_mirror_is_in_an_error():
+    for text in (
+        "Client error '418' for url 'http://Anna:s3!cr@t@127.0.0.1:8/a'",
+        "No http://b/c@d.",
+    ):
+        found = hub._hub_failure(HubSource("owner/good"), ValueError(f"{text}\nMore."))
+        assert found.problem.endswith(f": {text.replace('Anna:s3!cr@t@', '')}")
+
+
 @pytest.mark.parametrize("name", ["owner/none", "owner/not allowed"])
 def test_a_model_that_is_not_there(answers, name):
     assert f"The hub has no model '{name}'" in answers[name][0]

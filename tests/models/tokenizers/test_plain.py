@@ -5,8 +5,11 @@ import shutil
 
 import pytest
 
+from labkit.errors import LabError
 from labkit.models.loading import get_model
+from labkit.models.storage import store
 from labkit.models.storage.gguf_parts import open_gguf, read_fields
+from labkit.models.tokenizers import open as open_module
 from labkit.models.tokenizers.open import open_tokenizer
 from labkit.models.tokenizers.plain import PlainTokenizer, read_plain_tokenizer
 
@@ -92,3 +95,35 @@ def test_fields_of_a_header_agree_with_the_gguf_packages_reader(paths):
             assert list(value) == theirs, name
         else:
             assert value == pytest.approx(theirs) if isinstance(value, float) else value == theirs
+
+
+def test_models_that_were_kept_and_nicknames_have_a_tokenizer(
+    paths, theirs, make_tiny, tiny_gguf, tiny_tokenizer, home, monkeypatch
+):
+    with store.new_part("my-facts", "safetensors", "a test") as part:
+        make_tiny(part)
+    for name, file in (("owner/facts-q8_0", tiny_gguf), ("smollm2-q8_0", paths[1])):
+        with store.new_part(name, "gguf", "a test") as part:
+            shutil.copy(file, part)
+    for name in ("my-facts", "owner/facts-q8_0"):  # the second is converted first
+        reader = open_tokenizer(name)
+        assert reader.name == name and reader.encode("the cat") == tiny_tokenizer.encode("the cat")
+    assert open_tokenizer("smollm2-q8_0").encode("the cat") == theirs.encode("the cat")
+    assert store.list_models()["smollm2-q8_0"] == ("gguf",)
+    with pytest.raises(LabError, match="Did you mean 'my-facts'"):
+        open_tokenizer("my-fact")
+    monkeypatch.setattr(open_module, "_open_listed", lambda name: name)
+    assert open_tokenizer("coder") == "qwen2.5-coder-0.5b"
+    assert open_tokenizer("minilm") == "all-minilm-l6-v2"
+
+
+def test_a_panic_names_no_tokenizer_twice():
+    class PanicException(BaseException):
+        pass
+
+    class Library:
+        def encode(self, text, **_):
+            raise PanicException("no end")
+
+    with pytest.raises(LabError, match="The tokenizer of this model fails at this text: no end"):
+        PlainTokenizer(Library(), None, {})("a")

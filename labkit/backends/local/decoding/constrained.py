@@ -71,8 +71,9 @@ class ConstrainedMode(ModelMode):
         text, self.masks = torch.tensor([ids], device=model.device), []
         while True:
             started = time.perf_counter()
-            allowed = torch.from_numpy(mask.allowed()).to(scores.device)
+            computed = torch.from_numpy(mask.allowed())
             mask_s = time.perf_counter() - started
+            allowed = computed.to(scores.device)  # waits for the pass that a GPU still works on
             masked = scores.masked_fill(~allowed, -torch.inf)
             chosen, (token,) = sampler.sample(text, scores, masked)
             mask.take(token.token_id)

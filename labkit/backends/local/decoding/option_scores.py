@@ -13,6 +13,7 @@ from itertools import takewhile
 import torch
 from transformers import DynamicCache
 
+from labkit.backends.local.device import synchronize
 from labkit.backends.local.kv_cache import growing_cache, select_rows
 from labkit.backends.local.out_of_memory import frees_memory
 from labkit.models.architecture import cache_argument
@@ -166,6 +167,7 @@ def read_padded(
 @torch.inference_mode()
 def time_prefill(model, ids: Ids, cache: DynamicCache | None = None) -> float:
     """Seconds to read tokens whole, or after what a cache holds."""
+    synchronize(model.device.type)  # a GPU may still be filling the cache
     began = time.perf_counter()
     _, scores = prefill(model, ids, cache)
     float(scores[0, 0])  # waits for a GPU

@@ -29,7 +29,7 @@ from .step_writer import StepWriter
 
 DRAFT_TOKENS = 5  # drafted for each pass
 
-Drafter = Callable[[Sequence[int]], list[int]]
+Drafter = Callable[[Sequence[int], int], list[int]]  # from a text, that many tokens at most
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class SpeculativeMode(ModelMode):
         sampler = Sampler([running.settings], ALTERNATIVES)
         assistant, text, draft = self._assistant, list(ids), []
         count = self._tokens
-        drafter = _assistant_drafts(assistant, count) if assistant else _prompt_lookup(count)
+        drafter = _assistant_drafts(assistant) if assistant else _prompt_lookup(count)
         cache, scores = prefill(self.model.model, ids)
         last = len(ids) + running.settings.max_tokens - 1  # nothing to draft after it
         while True:
@@ -104,19 +104,22 @@ class SpeculativeMode(ModelMode):
             if accepted < len(draft):
                 cache.crop(accepted - len(draft))
             room = min(count, last - len(text), self.model.context - len(text) - 1)
-            draft = drafter(text)[: max(0, room)] if can_crop(cache, count + 1) else []
+            draft = drafter(text, room) if room > 0 and can_crop(cache, count + 1) else []
             self.draft_stats.drafted += len(draft)
             scores = prefill_all(self.model.model, [text[-1], *draft], cache)
 
 
-def _assistant_drafts(assistant: LocalModel, tokens: int) -> Drafter:
+def _assistant_drafts(assistant: LocalModel) -> Drafter:
     cursor = None
 
-    def draft(ids: Sequence[int]) -> list[int]:
+    def draft(ids: Sequence[int], room: int) -> list[int]:
         nonlocal cursor
+        room = min(room, assistant.context - len(ids))
+        if room < 1:
+            return []
         cursor = cursor or Cursor(assistant, ids)
         cursor.go_to(ids)
-        for _ in range(tokens):
+        for _ in range(room):
             cursor.take(int(cursor.scores.argmax()))
         return list(cursor.ids[len(ids) :])
 
@@ -126,8 +129,8 @@ def _assistant_drafts(assistant: LocalModel, tokens: int) -> Drafter:
 def _prompt_lookup(tokens: int) -> Drafter:
     generator = PromptLookupCandidateGenerator(num_output_tokens=tokens, max_length=2**31)
 
-    def draft(ids: Sequence[int]) -> list[int]:
+    def draft(ids: Sequence[int], room: int) -> list[int]:
         candidates, _ = generator.get_candidates(torch.LongTensor([ids]))
-        return candidates[0, len(ids) :].tolist()
+        return candidates[0, len(ids) :][:room].tolist()
 
     return draft

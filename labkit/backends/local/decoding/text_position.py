@@ -62,8 +62,9 @@ class TextPosition(ABC):
             raise ValueError(
                 f"ids must fit the context of {self._model.context:,} tokens; got {len(ids):,}"
             )
-        if not all(0 <= token_id < vocabulary for token_id in ids):
-            raise ValueError(f"ids must be tokens, 0 to {vocabulary - 1:,}; got {max(ids):,}")
+        for each in ids:
+            if not isinstance(each, int | np.integer) or not 0 <= each < vocabulary:
+                raise ValueError(f"ids must be tokens, 0 to {vocabulary - 1:,}; got {each!r}")
 
     def draw(self, settings: Settings) -> int:
         """Draws a token with these settings, without appending it."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from labkit.backends.routed.plan import LARGE
 from labkit.checks import check_type
+from labkit.errors import PYTHON
 from labkit.lab_book.book import book
 from labkit.lab_book.store import this_machine
 from labkit.models.prices import request_price
@@ -23,8 +24,8 @@ from .result import CONFIDENCE, NEIGHBOURS, ROUTER, RoutedPair, RoutedShare, Rou
 
 ALWAYS_RIGHT = "always right"
 NO_LARGE = (
-    "No large model was asked. The lab has one that needs no account: python3 -m labkit models get "
-    "coder (478 MB)"
+    "No large model was asked. The lab has one that needs no account: "
+    f"{PYTHON} -m labkit models get coder (478 MB)"
 )
 MEASURES = {"APGR": apgr, "CPT(50 %)": cpt(0.5), "CPT(80 %)": cpt(0.8)}
 

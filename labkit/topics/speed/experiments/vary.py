@@ -10,10 +10,10 @@ from labkit.backends.generate import Backend
 from labkit.backends.local import overrides
 from labkit.backends.local.decoding.speculative import DRAFT_TOKENS, SpeculativeMode
 from labkit.backends.local.generation_modes import BatchMode, UncachedMode
-from labkit.backends.local.model import load
 from labkit.backends.prompts import Messages
 from labkit.checks import check_whole, checked_several
 from labkit.errors import LabError
+from labkit.models.cpu.tuning import TORCH_THREADS
 from labkit.models.storage import store
 from labkit.topics.speed.explain.roofline import count_weights
 
@@ -136,12 +136,13 @@ def vary_dtype(
                 other = model
                 if dtype != model.plan.needs.dtype:
                     other = loaded.enter_context(overrides.loaded_in(model, dtype))
-                cases.append(greedy_case(dtype, other, prompt, max_tokens))
+                around = partial(overrides.own_threads, other)
+                cases.append(greedy_case(dtype, other, prompt, max_tokens, around=around))
             except LabError as error:
                 missing.append(f"{dtype}: {error.problem}")
         done = run_interleaved(cases, name="dtype", axis=axis, missing=missing, **run)
         cases.clear()
-        other = None
+        other = around = None
     return done
 
 
@@ -165,7 +166,8 @@ def vary_threads(
         LabError: the model does not run on a CPU with two threads or more.
     """
     require_local(model, "vary_threads")
-    most = overrides.require_cpu_threads(model)
+    with overrides.threads(TORCH_THREADS):  # the model itself may run best with fewer
+        most = overrides.require_cpu_threads(model)
     powers = [2**n for n in range(most.bit_length()) if 2**n < most]
     if counts is not None:
         counts = checked_counts("counts", counts, "(1, 2)")
@@ -204,13 +206,14 @@ def vary_model_size(
         models = checked_several("models", models, object, several)
     for each in models:
         try:
-            model = load(each) if isinstance(each, str) else each
+            model = overrides.load_beside(each) if isinstance(each, str) else each
         except LabError as error:
             missing.append(f"{each}: {error.problem}")
             continue
         require_local(model, "vary_model_size")
         millions = float(f"{count_weights(model) / 1e6:.4g}")
-        cases.append(greedy_case(millions, model, prompt, max_tokens))
+        around = partial(overrides.own_threads, model)
+        cases.append(greedy_case(millions, model, prompt, max_tokens, around=around))
     cases.sort(key=lambda case: case.value)
     return run_interleaved(cases, name="model size", axis=axis, missing=missing, **run)
 
@@ -248,7 +251,8 @@ def vary_speculation(
     check_whole("max_tokens", max_tokens)
     drafting = {"drafts from the text": SpeculativeMode(model, tokens=draft_tokens)}
     if draft_model is not None:
-        other = load(draft_model) if isinstance(draft_model, str) else draft_model
+        by_name = isinstance(draft_model, str)
+        other = overrides.load_beside(draft_model) if by_name else draft_model
         require_local(other, "vary_speculation")
         drafting[f"drafts by {other.name}"] = SpeculativeMode(model, other, draft_tokens)
     backends = {"no drafts": model, **drafting}

@@ -11,7 +11,7 @@ from labkit.checks import checked_several
 from labkit.errors import LabError
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
-from labkit.models.machine import inspect_machine
+from labkit.models.machine import inspect_machine, usable_by_torch
 from labkit.models.memory_plan import cache_bytes, config_fields, gpu_free_bytes
 
 LENGTHS = (64, 128, 256, 512)
@@ -135,7 +135,7 @@ def free_bytes(model: Backend) -> int:
     """Free memory on the model's device."""
     machine = inspect_machine()
     if model.plan.device.startswith("cuda"):
-        return gpu_free_bytes(machine, model.plan.device)
+        return gpu_free_bytes(usable_by_torch(machine), model.plan.device)
     return machine.available_bytes
 
 

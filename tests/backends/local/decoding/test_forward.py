@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 import labkit
+from labkit.backends.constraints.constraint import choices
 from labkit.backends.local import model as local_model
+from labkit.backends.local.decoding import constrained, option_scores
+from labkit.backends.local.decoding.cursor import Cursor
 from labkit.backends.local.decoding.forward import prefill
 from labkit.backends.local.kv_cache import growing_cache, rows_that_fit
 from labkit.backends.settings import Settings
-from labkit.models.machine import Gpu, inspect_machine
+from labkit.models.machine import Gpu
 
 PROMPT = "Why is the sky blue?"
 
@@ -95,13 +99,13 @@ def test_rows_that_fit_grow_with_memory_and_shrink_with_length(smollm2):
 def test_the_gpus_memory_counts_on_a_gpu(smollm2, monkeypatch):
     free = []
     monkeypatch.setattr(local_model, "rows_that_fit", lambda *args: free.append(args[-1]) or 2)
-    gpu = Gpu("a GPU", memory_bytes=8 * 1024**3, free_bytes=3 * 1024**3, driver=None)
-    monkeypatch.setattr(
-        local_model, "inspect_machine", lambda: replace(inspect_machine(), gpus=(gpu,))
-    )
+    first, second = (Gpu("a GPU", 80 << 30, size << 30, None) for size in (3, 79))
     monkeypatch.setattr(smollm2, "plan", replace(smollm2.plan, device="cuda"))
-    next(smollm2.stream_rows(PROMPT, [Settings(), Settings()]))
-    assert free == [gpu.free_bytes]
+    for gpus in ((first, second), ()):  # none: its memory could not be asked for
+        machine = replace(local_model.inspect_machine(), gpus=gpus)
+        monkeypatch.setattr(local_model, "usable_by_torch", lambda _, found=machine: found)
+        next(smollm2.stream_rows(PROMPT, [Settings(), Settings()]))
+    assert free == [3 << 30, 0]
 
 
 def test_the_growing_cache_holds_the_same_as_transformers_own(tiny):
@@ -128,3 +132,41 @@ def test_stopping_stops_the_model_and_empty_rows_are_refused(smollm2):
     with pytest.raises(StopIteration):
         next(running)
     assert [stream.finish for stream in running.streams] == [None, None]
+
+
+@pytest.mark.parametrize("wrong", [-1, 300, 1.5, "a", None, 2**70])
+def test_the_token_that_is_none_is_named(tiny, wrong):
+    cursor = Cursor(tiny, [5, 299])
+    with pytest.raises(ValueError) as caught:
+        cursor.take(wrong)
+    assert str(caught.value) == f"ids must be tokens, 0 to 299; got {wrong!r}"
+    cursor.take(np.int64(7))
+    assert cursor.ids == (5, 299, 7)
+
+
+def test_a_time_holds_no_work_that_a_gpu_still_had_to_do(tiny, monkeypatch):
+    """As on a GPU: the queue is worked off when somebody waits for it."""
+    clock, queued = [0.0], [0.0]
+
+    def wait(*_):
+        clock[0] += queued[0]
+        queued[0] = 0.0
+
+    class Mask:
+        def __init__(self, array):
+            self.array = array
+
+        def to(self, device):
+            wait()
+            return torch.tensor(self.array)
+
+    for module in (option_scores, constrained):
+        monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(option_scores, "synchronize", wait)
+    queued[0] = 5.0
+    assert option_scores.time_prefill(tiny.model, [5, 6, 7]) == 0 and clock == [5.0]
+    monkeypatch.setattr(torch, "from_numpy", Mask)
+    queued[0] = 5.0
+    mode = constrained.ConstrainedMode(tiny, choices(["yes", "no"]))
+    list(mode.stream("the cat", raw=True, max_tokens=2))
+    assert mode.masks and {mask.mask_s for mask in mode.masks} == {0.0} and clock == [10.0]

@@ -1,9 +1,11 @@
 """Experiments on tiny random models: every value gets its runs; an interrupt keeps them."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import labkit
 from labkit.backends.local import model as local_model
@@ -116,7 +118,7 @@ def test_prompts_that_take_too_long_are_left_to_the_learner(roomy, monkeypatch):
 )
 def test_what_is_out_of_range_is_refused_before_any_work(tiny, monkeypatch, verb, wrong, message):
     monkeypatch.setattr(overrides, "require_cpu_threads", lambda model: 2)
-    for owner, name in ((type(tiny), "stream"), (type(tiny), "scores"), (vary, "load")):
+    for owner, name in ((type(tiny), "stream"), (type(tiny), "scores"), (overrides, "load")):
         monkeypatch.setattr(owner, name, pytest.fail)
     with pytest.raises(ValueError) as caught:
         getattr(labkit.speed, verb)(tiny, **wrong)
@@ -135,7 +137,7 @@ def test_why_no_model_is_measured(monkeypatch, models, error, message):
     def load(name):
         raise LabError("There is no such model.")
 
-    monkeypatch.setattr(vary, "load", load)
+    monkeypatch.setattr(overrides, "load", load)
     monkeypatch.setattr(vary.store, "list_models", dict)
     with pytest.raises(error) as caught:
         labkit.speed.vary_model_size(models)
@@ -199,12 +201,37 @@ def test_dtype(tiny):
     assert setups == ["float32", "bfloat16"]
 
 
+def threads_of(experiment):
+    return [dict(point.measurement.setup.software)["threads"] for point in experiment.points]
+
+
 def test_threads(tiny, monkeypatch):
-    monkeypatch.setattr(overrides, "require_cpu_threads", lambda model: 2)
-    before = overrides.thread_count()
-    experiment = labkit.speed.vary_threads(tiny, "the cat", **FEW)
-    setups = [dict(point.measurement.setup.software)["threads"] for point in experiment.points]
-    assert setups == ["1", "2"] and overrides.thread_count() == before
+    monkeypatch.setattr(vary, "TORCH_THREADS", 2)
+    with overrides.threads(1):  # as many as suit this model best
+        experiment = labkit.speed.vary_threads(tiny, "the cat", **FEW)
+        assert threads_of(experiment) == ["1", "2"] and overrides.thread_count() == 1
+    monkeypatch.setattr(vary, "TORCH_THREADS", 1)
+    with pytest.raises(LabError, match="torch has one thread here"):
+        labkit.speed.vary_threads(tiny, "the cat", **FEW)
+
+
+def test_a_second_model_runs_with_its_own_threads_and_leaves_the_firsts_alone(tiny, monkeypatch):
+    def load(*args, **how):
+        other = local_model.load(*args, **how)
+        other.tuning = replace(other.tuning, threads=2)
+        torch.set_num_threads(2)
+        return other
+
+    monkeypatch.setattr(overrides, "load", load)
+    monkeypatch.setattr(tiny, "tuning", replace(tiny.tuning, threads=1))
+    source = tiny.source
+    with overrides.threads(1):
+        varied = labkit.speed.vary_dtype(tiny, "a", dtypes=("float32", "bfloat16"), **FEW)
+        assert threads_of(varied) == ["1", "2"]
+        assert threads_of(labkit.speed.vary_model_size([tiny, source], "a", **FEW)) == ["1", "2"]
+        labkit.speed.vary_speculation(tiny, "a", draft_model=source, **FEW)
+        assert overrides.reading_copy(tiny, "bfloat16").tuning.threads == 2
+        assert overrides.thread_count() == 1
 
 
 def test_model_size(tiny, tmp_path):
@@ -407,6 +434,20 @@ def test_drafts_fill_the_context_and_no_more(tiny):
     assert running.finish == "length"
 
 
+@pytest.mark.parametrize("context", [6, 10, 20])
+def test_drafts_end_where_the_assistants_context_does(make_tiny, tmp_path, tiny, context):
+    assistant = labkit.load(make_tiny(tmp_path / "short"))
+    assistant.context = context
+    helped = SpeculativeMode(tiny, assistant, tokens=4)
+    prompt = "the cat sat on the mat"
+    alone, drafted = (
+        [step.token_id for step in mode.stream(prompt, temperature=0, max_tokens=30)]
+        for mode in (tiny, helped)
+    )
+    assert drafted == alone
+    assert helped.draft_stats.drafted <= max(0, context - len(tiny.encode(prompt)))
+
+
 def test_drafts_in_a_window_end_where_it_slides(make_tiny, tmp_path):
     windowed = labkit.load(make_tiny(tmp_path / "window", "mistral", sliding_window=16))
     helped = SpeculativeMode(windowed, windowed, tokens=4)
@@ -416,8 +457,8 @@ def test_drafts_in_a_window_end_where_it_slides(make_tiny, tmp_path):
 
 def test_drafts_follow_the_last_two_tokens_or_else_the_last():
     draft = speculative._prompt_lookup(5)
-    assert draft([5, 9, 7, 5]) == [9, 7, 5]
-    assert draft([5, 7, 1, 5, 9, 1, 5])[:1] == [9]
+    assert draft([5, 9, 7, 5], 5) == [9, 7, 5]
+    assert draft([5, 7, 1, 5, 9, 1, 5], 1) == [9]
 
 
 def test_a_draft_model_must_know_the_same_tokens(tiny, smollm2):
