@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from labkit.backends.prompts import check_text
 from labkit.lab_book.entry import BookEntry
 
 from .findings import KINDS, Finding, with_repeats
@@ -110,7 +109,8 @@ def redact(text: str, findings: Iterable[Finding] | None = None) -> Redacted:
     >>> redact("I met Maria.", found).restore("Who is [PERSON_1]?")
     'Who is Maria?'
     """
-    check_text(text)
+    if not isinstance(text, str):
+        raise ValueError(f"text must be a text; got {type(text).__name__}")
     findings = scan(text) if findings is None else findings
     if not isinstance(findings, Iterable):
         raise ValueError(f"findings must be of this text; got {type(findings).__name__}")

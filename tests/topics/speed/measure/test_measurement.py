@@ -309,8 +309,7 @@ def test_a_model_on_a_made_up_gpu(tiny, monkeypatch):
     with pytest.raises(LabError, match="runs on cuda, where CPU threads do no work"):
         labkit.speed.vary_threads(tiny)
     gpu = Gpu("A GPU", 8 << 30, 256 * 100, None)
-    machine = replace(kv_cache.inspect_machine(), gpus=(gpu,))
-    monkeypatch.setattr(kv_cache, "inspect_machine", lambda: machine)
+    monkeypatch.setattr(kv_cache, "usable_by_torch", lambda machine: replace(machine, gpus=(gpu,)))
     growth = labkit.speed.measure_cache(tiny, lengths=(8,))
     assert (growth.free_bytes, growth.longest) == (
         256 * 100,
