@@ -399,18 +399,22 @@ class TestPublisher:
         assert hub.files == ["tiny.gguf"] * (1 if can_link else 2)
         assert_whole(entry)
 
-    def test_a_hub_whose_files_are_blocked(self, published, index, monkeypatch):
-        """Its answer about the file came."""
-        hub, entry = published
+    def refuse_file(self, hub, monkeypatch, status):
+        """The hub answers about the file, and then does not send it."""
         send_file = hub.send_file
 
         def refuse(request, path):
             if request.command == "GET":
-                send(request, status=403)
+                send(request, status=status)
             else:
                 send_file(request, path)
 
         monkeypatch.setattr(hub, "send_file", refuse)
+
+    def test_a_hub_whose_files_are_blocked(self, published, index, monkeypatch):
+        """Its answer about the file came."""
+        hub, entry = published
+        self.refuse_file(hub, monkeypatch, 403)
         fetch_here(entry)
         assert (hub.files, index.fetched) == ([], [0])
         assert_whole(entry)
@@ -418,15 +422,7 @@ class TestPublisher:
     def test_no_password_of_a_mirror_is_in_an_error(self, published, monkeypatch):
         """It answers about the file, and then does not send the rest of it."""
         hub, entry = published
-        send_file = hub.send_file
-
-        def refuse(request, path):
-            if request.command == "GET":
-                send(request, status=418)
-            else:
-                send_file(request, path)
-
-        monkeypatch.setattr(hub, "send_file", refuse)
+        self.refuse_file(hub, monkeypatch, 418)
         template = "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE"
         address = hub.address.replace("//", "//anna:s3cr3t@")
         monkeypatch.setattr(template, address + "/{repo_id}/resolve/{revision}/{filename}")
