@@ -46,6 +46,13 @@ TINY = {
     "eos_token_id": 1,
     "pad_token_id": 1,
 }
+READS_ALIKE = (
+    "vocab_size",
+    "max_position_embeddings",
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -85,6 +92,26 @@ def smollm2():
 
     _fetch("smollm2-135m")
     return labkit.load("smollm2-135m")
+
+
+@pytest.fixture(scope="session")
+def untrained(smollm2, tmp_path_factory):
+    """Its tokenizer, chat template and context on two random layers, 1 % of its size.
+
+    For what depends on the texts and tokens that are read, and not on what a model knows.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    import labkit
+
+    folder = tmp_path_factory.mktemp("untrained") / "untrained"
+    own = {name: getattr(smollm2.model.config, name) for name in READS_ALIKE}
+    torch.manual_seed(0)
+    config = AutoConfig.for_model("llama", **{**TINY, **own})
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    smollm2.tokenizer.save_pretrained(folder)
+    return labkit.load(str(folder), dtype="float32")
 
 
 @pytest.fixture(scope="session")

@@ -125,17 +125,26 @@ def read_once(model: ScoringModel, prompts: Sequence[Ids]) -> int:
     return SharedPrefix.worth(model.model, prompts)
 
 
-def time_reading(model: ScoringModel, ids: Ids, kept: int = 0) -> float:
-    """Seconds in which a model reads tokens; the first n of them are in its cache already."""
+def time_reading(model: ScoringModel, ids: Ids) -> float:
+    """Seconds in which a model reads tokens, none of which is in its cache."""
     if isinstance(model, ServedModel):
-        return decoding.time_reading(model, ids, kept)
-    from labkit.backends.local.decoding.forward import prefill
+        return decoding.time_reading(model, ids)
     from labkit.backends.local.decoding.option_scores import time_prefill
 
-    if not kept:
-        return time_prefill(model.model, ids)
-    cache, _ = prefill(model.model, ids[:kept])
-    return time_prefill(model.model, ids[kept:], cache)
+    return time_prefill(model.model, ids)
+
+
+def growing_text(model: ScoringModel) -> Callable[[Ids], float]:
+    """Seconds in which a model reads a text that has grown: what it read before is kept.
+
+    Returns:
+        A function of the whole text's tokens so far, to be called as they grow.
+    """
+    if isinstance(model, ServedModel):
+        return decoding.growing_text(model)
+    from labkit.backends.local.decoding import option_scores
+
+    return option_scores.growing_text(model.model)
 
 
 def reading_copy(model: ScoringModel, dtype: str | None = None) -> ScoringModel:

@@ -129,10 +129,28 @@ def shared_length(sequences: Sequence[Ids]) -> int:
     return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
 
 
-def time_reading(model: ServedModel, ids: Ids, kept: int = 0) -> float:
-    """See `labkit.backends.loaded.decoding.time_reading`; by the server's clock, if it has one."""
-    if kept:
-        model.leading(ids[:kept], 1)
+def time_reading(model: ServedModel, ids: Ids, *, keep: bool = False) -> float:
+    """See `labkit.backends.loaded.decoding.time_reading`; by the server's clock, if it has one.
+
+    Args:
+        model: the served model.
+        ids: tokens of the text.
+        keep: whether what the server still knows of it is not read again.
+    """
     began = time.perf_counter()
-    read_s = model.leading(ids, 1, keep=bool(kept)).read_s
+    read_s = model.leading(ids, 1, keep=keep).read_s
     return time.perf_counter() - began if read_s is None else read_s
+
+
+def growing_text(model: ServedModel) -> Callable[[Ids], float]:
+    """See `labkit.backends.loaded.decoding.growing_text`."""
+    known: Ids = ()
+
+    def read(ids: Ids) -> float:
+        nonlocal known
+        keep, before, known = bool(known), known, ids
+        if keep:
+            model.leading(before, 1)  # its slot holds that and no more, whatever was asked since
+        return time_reading(model, ids, keep=keep)
+
+    return read

@@ -18,10 +18,12 @@ from labkit.backends.capabilities import ScoringModel, runs_here
 from labkit.backends.guard.policy import Policy
 from labkit.backends.loaded.decoding import (
     expand_tree,
+    growing_text,
     open_position,
     option_logprobs,
     padded_answers,
     search_beams,
+    time_reading,
 )
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.remote.transport import Transport
@@ -180,6 +182,24 @@ def test_options_have_the_sum_of_their_tokens(served):
             position.take(token)
         assert found[index] == pytest.approx(expected, abs=0.1), served.tokenizer.decode(option)
     assert number == 0 and exp(found[0]) > exp(found[1])
+
+
+def test_of_a_text_that_grows_what_is_new_is_read(served, monkeypatch):
+    """Whatever was read in between: the whole text, and then what it had before."""
+    real, tokens_read = ServedModel.leading, []
+
+    def leading(*args, **options):
+        found = real(*args, **options)
+        tokens_read.append(found.read)
+        return found
+
+    monkeypatch.setattr(ServedModel, "leading", leading)
+    read_new = growing_text(served)
+    ids = served.encode("A ship sails on the sea, and the wind blows from the west.", raw=True)
+    for length in (5, 9, 12):
+        assert time_reading(served, ids[:length]) > 0 and read_new(ids[:length]) > 0
+    whole, kept = tokens_read[0:2] + tokens_read[2::3], tokens_read[4::3]
+    assert whole == [5, 5, 9, 12] and kept == [4, 3]
 
 
 def test_answers_to_many_prompts_end_where_they_are_complete(served):

@@ -1,4 +1,4 @@
-"""A small task and its score on the real model, which several tests look at."""
+"""A small task and a score of it, which several tests look at."""
 
 import pytest
 
@@ -17,5 +17,5 @@ def plain(sentiment):
 
 
 @pytest.fixture(scope="session")
-def scored(smollm2, sentiment, plain):
-    return labkit.prompts.score(smollm2, sentiment, plain, items=12, dtype="float32")
+def scored(untrained, sentiment, plain):
+    return labkit.prompts.score(untrained, sentiment, plain, items=12, dtype="float32")

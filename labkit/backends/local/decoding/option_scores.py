@@ -6,7 +6,7 @@ model never looks there, so nothing needs a mask, whatever its layers are.
 
 import copy
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -172,3 +172,15 @@ def time_prefill(model, ids: Ids, cache: DynamicCache | None = None) -> float:
     _, scores = prefill(model, ids, cache)
     float(scores[0, 0])  # waits for a GPU
     return time.perf_counter() - began
+
+
+def growing_text(model) -> Callable[[Ids], float]:
+    """See `labkit.backends.loaded.decoding.growing_text`."""
+    cache, known = growing_cache(model.config), 0
+
+    def read(ids: Ids) -> float:
+        nonlocal known
+        new, known = ids[known:], len(ids)
+        return time_prefill(model, new, cache)
+
+    return read

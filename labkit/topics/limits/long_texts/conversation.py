@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from labkit.backends.capabilities import ScoringModel
-from labkit.backends.loaded.decoding import time_reading
+from labkit.backends.loaded.decoding import growing_text, time_reading
 from labkit.backends.prompts import check_text
 from labkit.checks import check_whole
 from labkit.formatting import in_lines, number_of
@@ -117,12 +117,11 @@ def conversation_cost(
         )
     ids = _ids(model, turns * turn_tokens)
     time_reading(model, ids[:turn_tokens])  # the first pass warms up
-    found: list[Turn] = []
+    found, read_new = [], growing_text(model)
     try:
         for number in progress(range(1, turns + 1), unit="turn", desc="conversation"):
-            text, kept = ids[: number * turn_tokens], (number - 1) * turn_tokens
-            whole_s = time_reading(model, text)
-            new_s = time_reading(model, text, kept) if kept else whole_s
+            text = ids[: number * turn_tokens]
+            whole_s, new_s = time_reading(model, text), read_new(text)
             found.append(Turn(len(text), whole_s, new_s, request_price(priced, len(text), 0)))
     except KeyboardInterrupt:
         pass

@@ -47,6 +47,26 @@ def test_options_are_those_of_plain_passes(make_tiny, tmp_path, kind):
     assert_equal_to_plain_passes(model, [[5, 6], [7]], OPTIONS)  # nothing worth reading once
 
 
+@pytest.mark.parametrize("kind", ["llama", *HYBRID, *STATE_SPACE])
+def test_of_a_text_that_grows_what_is_new_is_read(make_tiny, tmp_path, monkeypatch, kind):
+    fields = {**HYBRID, **STATE_SPACE}.get(kind, {})
+    model = labkit.load(str(make_tiny(tmp_path / kind, kind, **fields)), dtype="float32").model
+    real, read = option_scores.prefill, []
+
+    def prefill(model, ids, cache):
+        found = real(model, ids, cache)
+        read.append((ids, found[1][0]))
+        return found
+
+    monkeypatch.setattr(option_scores, "prefill", prefill)
+    read_new, text = option_scores.growing_text(model), PROMPTS[2]
+    assert all(read_new(text[:length]) > 0 for length in (5, 6, 20, len(text)))
+    assert [ids for ids, _ in read] == [text[:5], text[5:6], text[6:20], text[20:]]
+    with torch.inference_mode():
+        plain = model(input_ids=torch.tensor([text])).logits[0, -1].float()
+    assert torch.allclose(read[-1][1], plain, atol=1e-4)
+
+
 @pytest.mark.parametrize("kind", ["llama", *ATTENTION, *HYBRID, *STATE_SPACE])
 def test_answers_are_those_of_each_prompt_alone(make_tiny, tmp_path, kind):
     fields = {**ATTENTION, **HYBRID, **STATE_SPACE}.get(kind, {})

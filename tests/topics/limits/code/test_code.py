@@ -71,27 +71,26 @@ def test_the_function_is_cut_where_it_is_over(written, body):
     assert cut_body(written) == body
 
 
-@pytest.mark.slow
-def test_a_model_writes_and_its_code_runs(wall, smollm2):
-    score = labkit.limits.write_code(smollm2, items=2, samples=2, max_tokens=24)
+def test_a_model_writes_and_its_code_runs(wall, untrained):
+    score = labkit.limits.write_code(untrained, items=2, samples=2, max_tokens=24)
     assert [len(each.attempts) for each in score.tasks] == [2, 2]
     assert 0 <= score.pass_at(1) <= score.pass_at(2) <= 1
-    again = labkit.limits.write_code(smollm2, items=2, samples=2, max_tokens=24)
+    again = labkit.limits.write_code(untrained, items=2, samples=2, max_tokens=24)
     assert [t.attempts[1].body for t in again.tasks] == [t.attempts[1].body for t in score.tasks]
     assert "lift" not in labkit.plot(score).html or score.tasks[0].task.name in score.summary
     assert list(labkit.plot(score, kind="pass").data[2].x) == [1, 2]
     assert score.book_entries[0].name == "code_passed_percent"
 
 
-def test_where_nothing_is_run_the_code_is_shown(smollm2, monkeypatch):
+def test_where_nothing_is_run_the_code_is_shown(untrained, monkeypatch):
     monkeypatch.setattr(sandbox, "refusal", lambda: "no wall here")
-    score = labkit.limits.write_code(smollm2, items=1, max_tokens=8)
+    score = labkit.limits.write_code(untrained, items=1, max_tokens=8)
     assert score.tasks[0].attempts[0].passed is None and score.book_entries == ()
     assert "1 function written, and not run: no wall here" in score.summary
     for kind in ("code", "pass"):  # and no curve at 0 %
         assert "not run: no wall here" in labkit.plot(score, kind=kind).html
     larger = dataclasses.replace(score, model="larger")
-    both = ModelsHere((smollm2, smollm2), ())
+    both = ModelsHere((untrained, untrained), ())
     results = iter((score, larger))
     compared = labkit.limits.compare_models(lambda _: next(results), both)
     assert compared.differences == (None,)
@@ -126,7 +125,7 @@ def test_where_all_tasks_are_alike_the_interval_is_not_empty():
     assert one.pass_at(2) == 1 and low < 1 and high == 1
 
 
-def test_a_task_that_was_stopped_among_its_attempts_does_not_count(smollm2, monkeypatch):
+def test_a_task_that_was_stopped_among_its_attempts_does_not_count(untrained, monkeypatch):
     ran = []
 
     def run(program, **_):
@@ -136,7 +135,7 @@ def test_a_task_that_was_stopped_among_its_attempts_does_not_count(smollm2, monk
         return SandboxRun("", END, "", 0)
 
     monkeypatch.setattr("labkit.topics.limits.code.write_code.run_code", run)
-    score = labkit.limits.write_code(smollm2, items=2, samples=3, max_tokens=4)
+    score = labkit.limits.write_code(untrained, items=2, samples=3, max_tokens=4)
     assert all(len(each.attempts) == 3 for each in score.tasks) and len(score.tasks) < 2
     assert repr(score) and labkit.plot(score, kind="pass")
 
@@ -160,9 +159,9 @@ def test_a_stopped_run_says_so_in_summary_and_title():
         ({"max_tokens": 0}, "max_tokens must be a whole number"),
     ],
 )
-def test_bad_input_gets_a_sentence(smollm2, options, message):
+def test_bad_input_gets_a_sentence(untrained, options, message):
     with pytest.raises(ValueError, match=message):
-        labkit.limits.write_code(smollm2, **options)
+        labkit.limits.write_code(untrained, **options)
 
 
 def test_other_backends_get_a_sentence():

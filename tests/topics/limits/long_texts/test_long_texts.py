@@ -7,9 +7,8 @@ import pytest
 import labkit
 
 
-@pytest.mark.slow
-def test_the_fact_stands_at_its_depth_in_a_text_of_that_length(smollm2):
-    asked = labkit.limits.long_text(smollm2, lengths=(64, 128))
+def test_the_fact_stands_at_its_depth_in_a_text_of_that_length(untrained):
+    asked = labkit.limits.long_text(untrained, lengths=(64, 128))
     assert asked.rows == ("64 tokens", "128 tokens") and len(asked.columns) == 10
     for each in asked.answers:
         text, _, question = each.question.text.partition("\n\n")
@@ -17,7 +16,7 @@ def test_the_fact_stands_at_its_depth_in_a_text_of_that_length(smollm2):
         assert text.count(f"The code of the {colour} door is {each.question.answer}.") == 1
         assert text.count("The code of the ") == 4
         length = int(each.question.row.split()[0])
-        tokens = len(smollm2.encode(text, raw=True))
+        tokens = len(untrained.encode(text, raw=True))
         assert length <= tokens + 20 and tokens <= length + 4 * 16
         depth = float(each.question.column.rstrip("%")) / 100
         place = text.index(f"The code of the {colour} door")
@@ -25,16 +24,15 @@ def test_the_fact_stands_at_its_depth_in_a_text_of_that_length(smollm2):
     assert labkit.plot(asked).data[0].y == asked.rows
 
 
-@pytest.mark.slow
-def test_the_shares_rise_with_the_depth_that_is_said(smollm2):
-    asked = labkit.limits.long_text(smollm2, lengths=(128,))
+def test_the_shares_rise_with_the_depth_that_is_said(untrained):
+    asked = labkit.limits.long_text(untrained, lengths=(128,))
     first, last = asked.answers[0].question.text, asked.answers[-1].question.text
     assert first.startswith("The code of the")
     assert re.search(r"The code of the \w+ door is \d{4}\.\n\nQ:", last)
 
 
-def test_a_conversation_is_read_again_and_again(smollm2):
-    cost = labkit.limits.conversation_cost(smollm2, turns=4, turn_tokens=10)
+def test_a_conversation_is_read_again_and_again(untrained):
+    cost = labkit.limits.conversation_cost(untrained, turns=4, turn_tokens=10)
     assert [each.tokens for each in cost.turns] == [10, 20, 30, 40]
     assert cost.tokens_read == 100 and cost.factor == 2.5
     assert all(each.whole_s > 0 and each.new_s > 0 for each in cost.turns)
@@ -44,13 +42,12 @@ def test_a_conversation_is_read_again_and_again(smollm2):
     assert list(figure.data[2].y) == pytest.approx([sum(prices[:n]) for n in (1, 2, 3, 4)])
 
 
-@pytest.mark.slow
-def test_at_their_defaults_they_fit_a_small_context(smollm2, monkeypatch):
+def test_at_their_defaults_they_fit_a_small_context(untrained, monkeypatch):
     """As of a shared server with many slots."""
-    monkeypatch.setattr(smollm2, "context", 512)
-    asked = labkit.limits.long_text(smollm2)
+    monkeypatch.setattr(untrained, "context", 512)
+    asked = labkit.limits.long_text(untrained)
     assert asked.rows == ("64 tokens", "98 tokens", "196 tokens", "392 tokens")
-    cost = labkit.limits.conversation_cost(smollm2)
+    cost = labkit.limits.conversation_cost(untrained)
     assert len(cost.turns) == 12 and cost.turns[-1].tokens == 12 * (511 // 12)
 
 
@@ -64,15 +61,15 @@ def test_at_their_defaults_they_fit_a_small_context(smollm2, monkeypatch):
         ({"items": 0}, "items must be a whole number, 1 to 20"),
     ],
 )
-def test_bad_input_gets_a_sentence(smollm2, options, message):
+def test_bad_input_gets_a_sentence(untrained, options, message):
     with pytest.raises(ValueError, match=message):
-        labkit.limits.long_text(smollm2, **options)
+        labkit.limits.long_text(untrained, **options)
 
 
-def test_a_conversation_that_does_not_fit_gets_a_sentence(smollm2):
+def test_a_conversation_that_does_not_fit_gets_a_sentence(untrained):
     with pytest.raises(ValueError, match=r"must stay below the context of 8,192 tokens; got"):
-        labkit.limits.conversation_cost(smollm2, turns=100, turn_tokens=100)
+        labkit.limits.conversation_cost(untrained, turns=100, turn_tokens=100)
     with pytest.raises(ValueError, match="priced must be a text; got list"):
-        labkit.limits.conversation_cost(smollm2, turns=2, turn_tokens=8, priced=["gpt-5"])
+        labkit.limits.conversation_cost(untrained, turns=2, turn_tokens=8, priced=["gpt-5"])
     with pytest.raises(labkit.LabError, match="nonsense"):
-        labkit.limits.conversation_cost(smollm2, turns=2, turn_tokens=8, priced="nonsense")
+        labkit.limits.conversation_cost(untrained, turns=2, turn_tokens=8, priced="nonsense")

@@ -9,16 +9,16 @@ import labkit
 from labkit.topics.limits.sizes.compare_models import ModelsHere, _difference
 
 
-def test_a_model_that_is_not_here_is_named_with_what_to_do(home, smollm2):
-    models = labkit.limits.load_models(smollm2, "coder", "nonsense")
-    assert [each.name for each in models.models] == ["smollm2-135m"]
+def test_a_model_that_is_not_here_is_named_with_what_to_do(home, untrained):
+    models = labkit.limits.load_models(untrained, "coder", "nonsense")
+    assert [each.name for each in models.models] == ["untrained"]
     assert "qwen2.5-coder-0.5b is not on this machine" in models.missing[0]
     assert "python3 -m labkit models get qwen2.5-coder-0.5b" in models.missing[0]
     assert "nonsense" in models.missing[1]
 
 
-def test_models_are_compared_in_pairs(smollm2):
-    models = ModelsHere((smollm2, smollm2), ("another one is missing",))
+def test_models_are_compared_in_pairs(untrained):
+    models = ModelsHere((untrained, untrained), ("another one is missing",))
     compared = labkit.limits.compare_models(labkit.limits.arithmetic, models, digits=(1,), items=3)
     assert compared.differences[0].difference == 0 and compared.differences[0].count == 9
     assert compared.lines[-1] == "another one is missing"
@@ -34,21 +34,21 @@ def test_models_are_compared_in_pairs(smollm2):
     title = labkit.plot(begun).layout.title.text
     assert "measured, stopped; 9 were to be" in title and " on 1 common item</span>" in title
     apart = dataclasses.replace(compared, differences=(None,))
-    assert "135m: no item in common with smollm2" in labkit.plot(apart).layout.title.text
+    assert "untrained: no item in common with untrained" in labkit.plot(apart).layout.title.text
     change = _difference(first, better)
     assert change.gained == 9 - first.cell().right and change.lost == 0
 
 
-def test_results_without_a_map_get_a_bar_each(smollm2, notebook_files):
-    models = ModelsHere((smollm2,), ())
+def test_results_without_a_map_get_a_bar_each(untrained, notebook_files):
+    models = ModelsHere((untrained,), ())
     compared = labkit.limits.compare_models(labkit.limits.facts, models, items=1)
     assert len(labkit.plot(compared).data[0].x) == 2
     code = labkit.limits.compare_models(labkit.limits.write_code, models, items=2, max_tokens=4)
-    assert list(labkit.plot(code).data[0].y) == ["smollm2-135m"]
+    assert list(labkit.plot(code).data[0].y) == ["untrained"]
 
 
-def test_after_a_stop_the_models_that_are_left_are_named(smollm2):
-    done, models = [], ModelsHere((smollm2, smollm2), ("coder is not here",))
+def test_after_a_stop_the_models_that_are_left_are_named(untrained):
+    done, models = [], ModelsHere((untrained, untrained), ("coder is not here",))
 
     def experiment(model):
         if done:
@@ -57,17 +57,17 @@ def test_after_a_stop_the_models_that_are_left_are_named(smollm2):
         return SimpleNamespace(model=model.name, marks={}, summary="a result")
 
     compared = labkit.limits.compare_models(experiment, models)
-    assert compared.lines == ("a result", "coder is not here", "smollm2-135m: stopped before it")
+    assert compared.lines == ("a result", "coder is not here", "untrained: stopped before it")
 
 
-def test_bad_input_gets_a_sentence(smollm2):
+def test_bad_input_gets_a_sentence(untrained):
     with pytest.raises(ValueError, match="models must hold at least one model"):
         labkit.limits.load_models()
     with pytest.raises(ValueError, match=r"models must come from lab.limits.load_models; got list"):
-        labkit.limits.compare_models(labkit.limits.arithmetic, [smollm2])
+        labkit.limits.compare_models(labkit.limits.arithmetic, [untrained])
     with pytest.raises(ValueError, match=r"experiment must be .* got 'arithmetic'"):
-        labkit.limits.compare_models("arithmetic", ModelsHere((smollm2,), ()))
+        labkit.limits.compare_models("arithmetic", ModelsHere((untrained,), ()))
     with pytest.raises(ValueError, match="experiment must be arithmetic, letters"):
         labkit.limits.compare_models(
-            labkit.limits.conversation_cost, ModelsHere((smollm2,), ()), turns=2, turn_tokens=8
+            labkit.limits.conversation_cost, ModelsHere((untrained,), ()), turns=2, turn_tokens=8
         )

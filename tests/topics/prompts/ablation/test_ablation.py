@@ -23,9 +23,8 @@ from labkit.topics.prompts.tasks.prompt import PARTS
 from ....ui.marks import faint_marks
 
 
-@pytest.mark.slow
-def test_one_part_at_a_time(smollm2, sentiment, plain):
-    done = labkit.prompts.ablate(smollm2, sentiment, plain, items=6)
+def test_one_part_at_a_time(untrained, sentiment, plain):
+    done = labkit.prompts.ablate(untrained, sentiment, plain, items=6)
     assert [each.part for each in done.effects] == [
         "system",
         "instruction",
@@ -103,11 +102,10 @@ def test_a_part_is_settled_by_its_interval_and_its_p(interval, p, verdict):
     assert f"{verdict}  " in figures._name(effect)
 
 
-@pytest.mark.slow
-def test_all_combinations(smollm2, sentiment, plain):
+def test_all_combinations(untrained, sentiment, plain):
     parts = ("instruction", "examples")
     options = {"how": "all combinations", "parts": parts, "items": 4}
-    done = labkit.prompts.ablate(smollm2, sentiment, plain, **options)
+    done = labkit.prompts.ablate(untrained, sentiment, plain, **options)
     assert len({done.base.prompt, *(each.prompt for each in done.others)}) == 4
     assert [each.part for each in done.effects] == list(parts)
     scores = {each.prompt: each for each in (done.base, *done.others)}
@@ -146,10 +144,10 @@ def test_a_stop_after_the_scores_begins_no_timing(monkeypatch):
     assert ablation._time(None, task, [None, None]) == [[], []]
 
 
-def test_bad_arguments_are_named(smollm2, sentiment):
+def test_bad_arguments_are_named(untrained, sentiment):
     bad_parts = ({"parts": each} for each in (("colour",), (), "system", 5, iter(())))
     for arguments in ({"how": "half"}, *bad_parts):
         with pytest.raises(ValueError, match=next(iter(arguments))):
-            labkit.prompts.ablate(smollm2, sentiment, **arguments)
+            labkit.prompts.ablate(untrained, sentiment, **arguments)
     with pytest.raises(labkit.LabError, match="no model 'nothing'"):
-        labkit.prompts.ablate(smollm2, sentiment, price_model="nothing")
+        labkit.prompts.ablate(untrained, sentiment, price_model="nothing")

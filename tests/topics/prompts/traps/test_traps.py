@@ -36,8 +36,8 @@ def test_where_wordings_agree_nothing_is_left_to_chance():
     assert 0 < lead[0] < lead[1]
 
 
-def test_examples_are_reordered_and_unbalanced(smollm2, sentiment, plain):
-    traps = labkit.prompts.vary_examples(smollm2, sentiment, plain, items=6)
+def test_examples_are_reordered_and_unbalanced(untrained, sentiment, plain):
+    traps = labkit.prompts.vary_examples(untrained, sentiment, plain, items=6)
     assert [each.name for each in traps.orders] == [
         "as given",
         "“positive” last",
@@ -54,13 +54,13 @@ def test_examples_are_reordered_and_unbalanced(smollm2, sentiment, plain):
     shares = [100 * each.score.share for each in traps.orders]
     assert [each.value for each in traps.book_entries] == [min(shares), max(shares)]
     with pytest.raises(ValueError, match="two labels or more"):
-        labkit.prompts.vary_examples(smollm2, sentiment, plain.without("examples"))
+        labkit.prompts.vary_examples(untrained, sentiment, plain.without("examples"))
     own = (SolvedExample("Fine.", "Positive"), SolvedExample("Bad.", "negative"))
     with pytest.raises(ValueError, match="each an option of the task; got Positive, negative"):
-        labkit.prompts.vary_examples(smollm2, sentiment, plain.changed(examples=own))
+        labkit.prompts.vary_examples(untrained, sentiment, plain.changed(examples=own))
 
 
-def test_a_stop_keeps_the_wordings_with_both_scores(smollm2, sentiment, plain, monkeypatch):
+def test_a_stop_keeps_the_wordings_with_both_scores(untrained, sentiment, plain, monkeypatch):
     """Practice and fresh items of a wording come one after the other, so half the work is kept."""
     real, begun = scoring.option_logprobs, []
 
@@ -72,16 +72,15 @@ def test_a_stop_keeps_the_wordings_with_both_scores(smollm2, sentiment, plain, m
 
     monkeypatch.setattr(scoring, "option_logprobs", stopping)
     base, wordings = plain.without("examples"), (each for each in ("Good?", "Bad?", "Good?", "So?"))
-    curse = labkit.prompts.pick_wording(smollm2, sentiment, base, wordings=wordings, items=2)
+    curse = labkit.prompts.pick_wording(untrained, sentiment, base, wordings=wordings, items=2)
     assert [each.text for each in curse.wordings] == ["Good?"]
     assert len(curse.chosen.practice.items) == 2
 
 
-@pytest.mark.slow
-def test_a_wording_is_chosen_on_one_half_and_judged_on_the_other(smollm2, sentiment, plain):
+def test_a_wording_is_chosen_on_one_half_and_judged_on_the_other(untrained, sentiment, plain):
     wordings = ["Positive or negative?", "Sentiment?", "Good or bad?"]
     prompt = plain.without("examples")
-    curse = labkit.prompts.pick_wording(smollm2, sentiment, prompt, wordings=wordings, items=4)
+    curse = labkit.prompts.pick_wording(untrained, sentiment, prompt, wordings=wordings, items=4)
     assert [each.text for each in curse.wordings] == wordings
     chosen = curse.chosen
     assert chosen.practice.share == max(each.practice.share for each in curse.wordings)
@@ -89,9 +88,9 @@ def test_a_wording_is_chosen_on_one_half_and_judged_on_the_other(smollm2, sentim
     assert curse.fall == chosen.practice.share - chosen.fresh.share
     assert len(labkit.plot(curse).data) == 3 and faint_marks(labkit.plot(curse)) == []
     with pytest.raises(ValueError, match="two or more"):
-        labkit.prompts.pick_wording(smollm2, sentiment, wordings=["one"])
+        labkit.prompts.pick_wording(untrained, sentiment, wordings=["one"])
     with pytest.raises(ValueError, match="items must be"):
-        labkit.prompts.pick_wording(smollm2, sentiment, items=51)
+        labkit.prompts.pick_wording(untrained, sentiment, items=51)
 
 
 def test_the_plan_follows_the_disagreement(scored):
