@@ -19,7 +19,7 @@ from labkit.topics.limits.confidence.reliability import Reliability
 
 from .graded import GradedAnswer, GradedItems
 from .learn import LearnedRoute, embed
-from .metrics import apgr, cpt, curve, pgr_at, pgr_of, with_interval
+from .metrics import apgr, cpt, curve, pgr_at, pgr_of, with_intervals
 from .result import CONFIDENCE, NEIGHBOURS, ROUTER, RoutedPair, RoutedShare, RoutingEvaluation
 
 ALWAYS_RIGHT = "always right"
@@ -146,10 +146,7 @@ class _Routed:
                 for key, chance in self._chances.items()
             },
             {
-                key: {
-                    title: with_interval(measure, chance, *right)
-                    for title, measure in (measures | own.get(key, {})).items()
-                }
+                key: with_intervals(measures | own.get(key, {}), chance, *right)
                 for key, chance in self._chances.items()
             },
             (float(gains.mean()), *bootstrap_interval(gains.tolist())),

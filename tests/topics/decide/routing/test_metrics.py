@@ -8,15 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.topics.decide.routing.metrics import (
-    apgr,
-    cpt,
-    curve,
-    gap_closed,
-    pgr_at,
-    pgr_of,
-    with_interval,
-)
+from labkit.topics.decide.routing.metrics import apgr, cpt, curve, pgr_at, pgr_of, with_intervals
 
 items = st.lists(
     st.tuples(st.integers(0, 4).map(lambda n: n / 4), st.booleans(), st.booleans()),
@@ -28,6 +20,14 @@ items = st.lists(
 def columns(found):
     chance, small, large = zip(*found, strict=True)
     return np.array(chance), np.array(small), np.array(large)
+
+
+def interval(measure, *columns):
+    return with_intervals({"it": measure}, *columns)["it"]
+
+
+def value(measure, *columns):
+    return interval(measure, *columns).value
 
 
 def slow_points(found):
@@ -75,13 +75,13 @@ def test_the_measures_are_those_of_their_definitions(found):
     points = [(float(a), float(b)) for a, b in slow_points(found)]
     assert list(zip(shares, right, strict=True)) == [pytest.approx(each) for each in points]
     area = slow_apgr(found)
-    assert apgr(*columns(found)) == (None if area is None else pytest.approx(float(area)))
+    assert value(apgr, *columns(found)) == (None if area is None else pytest.approx(float(area)))
     for percent in (0, 20, 50, 80, 100):
         least = slow_cpt(found, Fraction(percent, 100))
-        mine = cpt(percent / 100)(*columns(found))
+        mine = value(cpt(percent / 100), *columns(found))
         assert mine == (None if least is None else pytest.approx(float(least), abs=1e-9))
     for threshold in (0.0, 0.3, 0.5, 1.1):
-        mine, gaps = pgr_at(threshold)(*columns(found)), dict(slow_pgr(found) or ())
+        mine, gaps = value(pgr_at(threshold), *columns(found)), dict(slow_pgr(found) or ())
         sent = Fraction(sum(each[0] < threshold for each in found), len(found))
         assert mine == (pytest.approx(float(gaps[sent])) if gaps else None)
 
@@ -92,19 +92,18 @@ def test_a_case_computed_by_hand():
     shares, right = curve(chance, small, large)
     assert shares.tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert right.tolist() == [0.5, 0.75, 1, 1, 1]
-    assert apgr(chance, small, large) == pytest.approx((0.25 + 0.75 + 1 + 1) / 4)
-    assert cpt(0.5)(chance, small, large) == 0.25 and cpt(0.8)(chance, small, large) == 0.4
-    assert pgr_at(0.15)(chance, small, large) == 0.5
-    assert [pgr_of(share)(chance, small, large) for share in (0.25, 0.125)] == [0.5, 0.25]
-    assert apgr(np.full(4, 0.5), small, large) == 0.5  # a router that knows nothing
+    assert value(apgr, chance, small, large) == pytest.approx((0.25 + 0.75 + 1 + 1) / 4)
+    measures = (cpt(0.5), cpt(0.8), pgr_at(0.15), pgr_of(0.25), pgr_of(0.125))
+    found = [value(measure, chance, small, large) for measure in measures]
+    assert found == pytest.approx([0.25, 0.4, 0.5, 0.5, 0.25])
+    assert value(apgr, np.full(4, 0.5), small, large) == 0.5  # a router that knows nothing
 
 
 def test_equal_models_are_too_alike_to_tell():
     same = np.array([True, False, True, False])
-    assert gap_closed(np.array([0.5]), same, same) is None
-    measured = with_interval(apgr, np.arange(4) / 4, same, same)
+    measured = interval(apgr, np.arange(4) / 4, same, same)
     assert measured.value is None and measured.text == "too alike to tell"
-    nearly = with_interval(apgr, np.arange(4) / 4, same, np.array([True, True, True, False]))
+    nearly = interval(apgr, np.arange(4) / 4, same, np.array([True, True, True, False]))
     assert nearly.value is not None and nearly.undefined > 0.05
     assert nearly.text == "too alike to tell"
 
@@ -112,7 +111,7 @@ def test_equal_models_are_too_alike_to_tell():
 def test_the_interval_of_a_router_that_knows_nothing_holds_a_half():
     draw = np.random.default_rng(1)
     small, large = draw.random(200) < 0.3, draw.random(200) < 0.8
-    measured = with_interval(apgr, draw.random(200), small, large)
+    measured = interval(apgr, draw.random(200), small, large)
     assert measured.low < 0.5 < measured.high and measured.undefined == 0
-    knows = with_interval(apgr, small + 0.1 * draw.random(200), small, large)
+    knows = interval(apgr, small + 0.1 * draw.random(200), small, large)
     assert knows.low > 0.5
