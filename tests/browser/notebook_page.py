@@ -8,9 +8,10 @@ from .chromium import new_page
 
 CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
 LEAST_CONTRAST = 4.5  # WCAG 2.1, 1.4.3
-HEIGHTS = """cell => [...cell.querySelectorAll('.js-plotly-plot .svg-container')]
-  .map(plot => plot.clientHeight)"""
+UNDRAWN = """cell => [...cell.querySelectorAll('.jp-RenderedPlotly, .js-plotly-plot')]
+  .some(plot => !plot.querySelector('.svg-container')?.clientHeight)"""
 DRAWN = ".jp-RenderedPlotly, .jupyter-widgets"
+DRAWN_MS = (250, *[200] * 12)  # between two looks at one of them
 THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
 
 LONG_MS = 1_800_000  # a shared machine can be several times slower than itself
@@ -125,6 +126,17 @@ def has_output(outputs, mime_type):
     return any(mime_type in output.get("data", {}) for output in outputs)
 
 
+def _contrasts(cell):
+    """The texts of a cell in view, as soon as its plots are drawn in the theme's colours."""
+    for wait_ms in DRAWN_MS if cell.locator(DRAWN).count() else (50,):
+        cell.page.wait_for_timeout(wait_ms)
+        found = cell.evaluate(CONTRAST, [".jp-OutputArea-output", LEAST_CONTRAST])
+        found["undrawn"] = cell.evaluate(UNDRAWN)
+        if not found["bad"] and not found["undrawn"]:
+            break
+    return found
+
+
 def assert_readable(page, more_than=50):
     """The texts of all outputs stand out from what is behind them, in the light and dark theme."""
     cells = page.locator(".jp-CodeCell")
@@ -138,11 +150,8 @@ def assert_readable(page, more_than=50):
             for number in range(cells.count()):
                 cell = cells.nth(number)
                 cell.scroll_into_view_if_needed()
-                page.wait_for_timeout(100)
-                if cell.locator(DRAWN).count():
-                    page.wait_for_timeout(700)  # until plots that came into view are drawn
-                assert 0 not in cell.evaluate(HEIGHTS), f"{theme}: a figure is blank"
-                found = cell.evaluate(CONTRAST, [".jp-OutputArea-output", LEAST_CONTRAST])
+                found = _contrasts(cell)
+                assert not found["undrawn"], f"{theme}: a figure is blank"
                 count, bad = count + found["count"], [*bad, *found["bad"]]
             assert count > more_than, "few texts were seen"
             assert not bad, f"{theme}: " + "\n".join(dict.fromkeys(bad))

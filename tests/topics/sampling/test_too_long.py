@@ -42,16 +42,16 @@ class NoPass:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_ten_megabytes_are_refused_before_tokenizing(untrained, monkeypatch, verb):
-    monkeypatch.setattr(untrained, "tokenizer", OnlyVocabulary(untrained.tokenizer))
-    monkeypatch.setattr(untrained, "model", NoPass(untrained.model))
+def test_ten_megabytes_are_refused_before_tokenizing(smollm2, monkeypatch, verb):
+    monkeypatch.setattr(smollm2, "tokenizer", OnlyVocabulary(smollm2.tokenizer))
+    monkeypatch.setattr(smollm2, "model", NoPass(smollm2.model))
     with pytest.raises(ValueError, match=SENTENCE):
-        VERBS[verb](untrained, HUGE)
+        VERBS[verb](smollm2, HUGE)
 
 
-def test_a_text_that_could_fit_is_counted_in_tokens(untrained, capsys):
+def test_a_text_that_could_fit_is_counted_in_tokens(smollm2, capsys):
     with pytest.raises(ValueError, match=r"context of 8,192 tokens; got 20,0\d\d tokens$"):
-        labkit.stream(untrained, "water " * 20_000)
+        labkit.stream(smollm2, "water " * 20_000)
     assert not capsys.readouterr().err, "transformers' own warning"
 
 
@@ -62,8 +62,8 @@ def tiny(make_tiny, tmp_path_factory):
 
 @given(ids=st.lists(st.integers(0, 49_151), max_size=40))
 @settings(max_examples=200)
-def test_no_tokens_spell_more_than_the_limit(untrained, ids):
-    assert len(untrained.tokenizer.decode(ids)) <= untrained.most_characters(len(ids))
+def test_no_tokens_spell_more_than_the_limit(smollm2, ids):
+    assert len(smollm2.tokenizer.decode(ids)) <= smollm2.most_characters(len(ids))
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=600))
@@ -76,7 +76,7 @@ def test_no_text_that_fits_is_refused(tiny, text):
         assert len(tiny.encode(text, raw=True)) == count
 
 
-def test_a_lone_surrogate_is_refused_everywhere(untrained):
+def test_a_lone_surrogate_is_refused_everywhere(smollm2):
     for ask in (
         labkit.stream,
         labkit.predict,
@@ -84,14 +84,14 @@ def test_a_lone_surrogate_is_refused_everywhere(untrained):
         labkit.sampling.walk_panel,
     ):
         with pytest.raises(ValueError, match=r"^prompt must be Unicode .* as character 3"):
-            ask(untrained, "hot\ud800")
+            ask(smollm2, "hot\ud800")
     with pytest.raises(ValueError, match=r"^the content of a message must be Unicode"):
-        labkit.stream(untrained, [{"role": "user", "content": "\ud800"}])
+        labkit.stream(smollm2, [{"role": "user", "content": "\ud800"}])
     with pytest.raises(ValueError, match=r"^the content of a message must be a text; got int"):
-        labkit.stream(untrained, [{"role": "user", "content": 7}])
+        labkit.stream(smollm2, [{"role": "user", "content": 7}])
 
 
-def test_an_invalid_prompt_is_not_repeated_whole(untrained):
+def test_an_invalid_prompt_is_not_repeated_whole(smollm2):
     with pytest.raises(ValueError, match=r"^prompt must be a text, or messages") as error:
-        labkit.stream(untrained, [HUGE])
+        labkit.stream(smollm2, [HUGE])
     assert len(str(error.value)) < 300
