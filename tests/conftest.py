@@ -14,6 +14,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,17 @@ def _holds_a_key(file):
         return file.suffix not in WEIGHTS and PLANTED.search(file.read_bytes())
     except OSError:  # gone, or nobody's to read
         return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_thread_is_left_that_spins():
+    """After all tests: one that reads from a closed connection for ever slows all that come."""
+    yield
+    before = time.process_time()
+    time.sleep(1)
+    used_s = time.process_time() - before
+    frames = sys._current_frames().values()
+    assert used_s < 0.5, "".join(line for each in frames for line in traceback.format_stack(each))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -52,12 +52,19 @@ def piece(text, **more):
 
 
 def read_request(connection):
-    """The JSON of a request's body."""
+    """The JSON of a request's body; a ConnectionError where the client leaves before its end."""
     received = b""
     while b"\r\n\r\n" not in received:
-        received += connection.recv(65536)
+        received += _more(connection)
     head, _, body = received.partition(b"\r\n\r\n")
     lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
     while len(body) < int(lengths[0].split(b":")[1]):
-        body += connection.recv(65536)
+        body += _more(connection)
     return json.loads(body)
+
+
+def _more(connection):
+    """What comes next: nothing, at once and again and again, once the other side has left."""
+    if came := connection.recv(65536):
+        return came
+    raise ConnectionResetError("the client left before its request was whole")

@@ -227,6 +227,8 @@ def read_request(way):
     missing = int(headers.get("content-length", 0)) - len(body)
     while missing > 0:
         piece = way.recv(65536)
+        if not piece:
+            return None
         told, missing = told + piece, missing - len(piece)
     return Request(line, headers, told)
 

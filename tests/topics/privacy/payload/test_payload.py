@@ -33,8 +33,8 @@ def heard():
             connection, _ = server.accept()
             with connection:
                 connection.settimeout(2)
-                while not _is_whole(got):
-                    got.extend(connection.recv(65536))
+                while not _is_whole(got) and (came := connection.recv(65536)):
+                    got.extend(came)
         done.set()
 
     threading.Thread(target=take, daemon=True).start()
