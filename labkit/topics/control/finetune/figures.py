@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from labkit.formatting import digits
 from labkit.ui import html, subplots, theme
 from labkit.ui.html import figure_text
 from labkit.ui.table import grid
 from labkit.ui.visible_text import spell
 
-from .keep import KeptCheck
+from .keep import KeptCheck, deviation
 from .result import FineTuning, LossPoint
 from .secret import SecretTest
 from .strength import StrengthPoint, StrengthSweep
@@ -140,9 +139,7 @@ def _row(points: Sequence[StrengthPoint], number: int) -> tuple[str, ...]:
 
 def kept_table(check: KeptCheck) -> html.HtmlFigure:
     """How far each kept form is from the adapter."""
-    rows = [
-        (figure_text(name), digits(difference), digits(kl)) for name, difference, kl in check.forms
-    ]
+    rows = [(figure_text(name), *map(deviation, distances)) for name, *distances in check.forms]
     heads = ("form", "largest difference of a log-probability", "mean KL, bits")
     notes = "".join(html.note(each, "warning") for each in check.missing)
     return html.HtmlFigure(grid(heads, rows, figure_text(check.summary)) + notes)

@@ -70,6 +70,15 @@ class KeptModel:
         return "\n".join(lines)
 
 
+def deviation(number: float) -> str:
+    """A distance in digits; below a millionth, it is what roundings leave.
+
+    >>> deviation(0.00002441), deviation(3.26e-9)
+    ('0.0000244', 'below 0.000001')
+    """
+    return digits(number) if number >= 1e-6 else "below 0.000001"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class KeptCheck:
     """How far the kept forms are from the adapter (measured).
@@ -89,7 +98,7 @@ class KeptCheck:
     @property
     def summary(self) -> str:
         """Each form's distance."""
-        each = "; ".join(f"{name}: mean KL {digits(kl)} bits" for name, _, kl in self.forms)
+        each = "; ".join(f"{name}: mean KL {deviation(kl)} bits" for name, _, kl in self.forms)
         count = number_of(self.prompts, "prompt")
         return f"{self.name} against its adapter, {count}: {each} (measured)"
 
