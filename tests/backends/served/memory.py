@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -55,7 +56,11 @@ def _private_kib(pid: int) -> int:
 
 @contextmanager
 def largest(sample: Callable[[], float], every_s: float = 0.5) -> Iterator[Callable[[], float]]:
-    """Samples while its block runs; gives a function that returns the largest until then."""
+    """Samples while its block runs; gives a function that returns the largest until then.
+
+    Two samples in a row have to reach it: a process that has just been started, and is about to
+    leave the network, is not one that is kept.
+    """
     found, done = [sample()], threading.Event()
 
     def watch() -> None:
@@ -65,7 +70,7 @@ def largest(sample: Callable[[], float], every_s: float = 0.5) -> Iterator[Calla
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield lambda: max(found)
+        yield lambda: max(map(min, pairwise([*found, found[-1]])))
     finally:
         done.set()
         thread.join()

@@ -1,6 +1,7 @@
 """Figures of traps: orders of examples, calibrations, the best of many, items that are needed."""
 
 from collections.abc import Sequence
+from math import log10
 
 import plotly.graph_objects as go
 
@@ -129,9 +130,10 @@ def plan_figure(plan: ItemPlan):
         height=360,
         showlegend=False,
     )
+    sizes = [100 * size for size, _ in plan.curve]
     figure.add_trace(
         go.Scatter(
-            x=[100 * size for size, _ in plan.curve],
+            x=sizes,
             y=[count for _, count in plan.curve],
             mode="lines+markers" if len(plan.curve) == 1 else "lines",
             line={"color": theme.BLUE},
@@ -139,11 +141,12 @@ def plan_figure(plan: ItemPlan):
         )
     )
     if plan.observed:
-        count, ends = plan.observed.count, [100 * plan.curve[0][0], 100 * plan.curve[-1][0]]
+        count, ends = plan.observed.count, [sizes[0], sizes[-1]]
         line = {"dash": "dash", "color": theme.RED}
-        texts = ["", f"you had {count}"]
-        own = go.Scatter(x=ends, y=[count] * 2, mode="lines+text", text=texts, line=line)
-        figure.add_trace(own.update(textposition="top left", hoverinfo="skip"))
+        figure.add_scatter(x=ends, y=[count] * 2, mode="lines", line=line, hoverinfo="skip")
+        above = {"xanchor": "right", "yanchor": "bottom", "showarrow": False}
+        figure.add_annotation(x=ends[1], y=log10(count), text=f"you had {count}", **above)
+    figure.update_xaxes(range=[sizes[0] - 1, sizes[-1] + 1])
     return figure.update_yaxes(type="log", tickvals=TICKS, tickformat=",")
 
 
