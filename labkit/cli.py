@@ -84,11 +84,7 @@ def _prepare_streams():
 
 
 def _run(args, argv):
-    if args.command == "class" and args.action not in ("start", "wall"):
-        # For a class that there is not, nothing is installed.
-        from labkit.classroom.settings import class_folder, read_settings
-
-        read_settings(class_folder(args.folder))
+    _require_what_is_named(args)
     python = _interpreter(args)
     command = [python, "-m", "labkit", *argv]
     if python == sys.executable:
@@ -101,6 +97,22 @@ def _run(args, argv):
         return subprocess.call(command)
     sys.stdout.flush()
     os.execv(python, command)
+
+
+def _require_what_is_named(args):
+    """Nothing is installed for a notebook or a class that there is not: raises a LabError."""
+    if args.command == "run":
+        from labkit.commands.notebooks.find import find_notebooks
+
+        find_notebooks(args.notebooks)
+    elif args.command == "lab":
+        from labkit.commands.lab import notebook_path
+
+        notebook_path(args.notebook)
+    elif args.command == "class" and args.action not in ("start", "wall"):
+        from labkit.classroom.settings import class_folder, read_settings
+
+        read_settings(class_folder(args.folder))
 
 
 def _interpreter(args):

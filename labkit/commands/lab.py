@@ -41,7 +41,7 @@ sys.exit(main([*sys.argv[1:], "--IdentityProvider.token=" + sys.stdin.readline()
 
 def main(args):
     """Starts JupyterLab, prints its address, and waits until it ends or is stopped."""
-    path = "/lab/tree/" + quote(_notebook(args.notebook))
+    path = "/lab/tree/" + quote(notebook_path(args.notebook))
     port = checked_port(args.host, args.port) if args.port else free_port(args.host)
     token = secrets.token_hex(24)
     browser = not args.no_browser and has_browser()
@@ -51,7 +51,7 @@ def main(args):
         return server.wait()
 
 
-def _notebook(name):
+def notebook_path(name):
     """The notebook's path in the checkout, by name, file name or path."""
     known = {file.relative_to(ROOT).as_posix() for file in ROOT.glob("notebooks/*.ipynb")}
     file = name.removesuffix(".ipynb") + ".ipynb"

@@ -5,8 +5,6 @@ the outputs stay in memory (execute.py) and are reported or, with ``--to html``,
 (pages.py).
 """
 
-import difflib
-import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -14,9 +12,10 @@ import nbformat
 from nbformat import NotebookNode
 
 from labkit.commands.notebooks.execute import NotebookRun, execute
+from labkit.commands.notebooks.find import find_notebooks, short_path
 from labkit.commands.notebooks.pages import PLOTLY_FILE, plan_pages, write_pages
 from labkit.errors import LabError
-from labkit.formatting import printable, shell_quoted
+from labkit.formatting import printable
 from labkit.install.bootstrap import ROOT
 
 STOPPED_BY_CTRL_C = 130  # what a shell reports for an interrupted command
@@ -54,40 +53,14 @@ def main(args: Namespace) -> int:
     if args.to == "html" and done:
         written, failures = write_pages([(run.path, run.notebook) for run in done], folder)
         for page in written:
-            print(f"page     {_short_path(page)}  ({page.stat().st_size / 1e6:.1f} MB)")
+            print(f"page     {short_path(page)}  ({page.stat().st_size / 1e6:.1f} MB)")
         for failure in failures:
             print(printable(f"no page  {failure}"))
         if (script := folder / PLOTLY_FILE).exists():
-            print(f"with     {_short_path(script)}, which draws the figures of all pages beside it")
+            print(f"with     {short_path(script)}, which draws the figures of all pages beside it")
     if runs[-1].stopped:
         return STOPPED_BY_CTRL_C
     return int(bool(failures) or len(done) < len(paths))
-
-
-def find_notebooks(names: list[str]) -> list[Path]:
-    """The files of notebooks given as paths, or as names of the lab's own.
-
-    Raises:
-        LabError: there is no such notebook; the hint names the nearest.
-    """
-    found = [_find(name) for name in names] or sorted((ROOT / "notebooks").glob("*.ipynb"))
-    if not found:
-        raise LabError("There is no notebook in notebooks/.", "Name one: run PATH.ipynb")
-    return list(dict.fromkeys(found))  # the same notebook twice is run once
-
-
-def _find(name: str) -> Path:
-    for folder in (Path(), ROOT, ROOT / "notebooks"):
-        for file in (folder / name, folder / f"{name}.ipynb"):
-            if os.path.isfile(file):
-                return file.resolve()
-    near = {*(ROOT / "notebooks").glob("*.ipynb"), *Path(name).parent.glob("*.ipynb")}
-    stems = {path.stem: path for path in sorted(near) if path.is_file()}
-    closest = difflib.get_close_matches(Path(name).stem, stems, n=1, cutoff=0.5)
-    hint = f"There are: {', '.join(stems) or 'none'}"
-    if closest:
-        hint = f"Did you mean {shell_quoted(_short_path(stems[closest[0]]))}?"
-    raise LabError(f"There is no notebook called {name!r}.", hint)
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -100,18 +73,18 @@ def read_notebook(path: Path) -> NotebookNode:
         notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
         notebook.cells  # noqa: B018  (JSON that is not a notebook has none)
     except OSError as error:
-        raise LabError(f"{_short_path(path)} cannot be read: {error.strerror}.") from error
+        raise LabError(f"{short_path(path)} cannot be read: {error.strerror}.") from error
     except Exception as error:  # nbformat raises six kinds for other files
         reason = str(error).split("\n")[0][:120]
         raise LabError(
-            f"{_short_path(path)} is not a notebook: {reason}",
+            f"{short_path(path)} is not a notebook: {reason}",
             "Open it in JupyterLab and save it again, or take a fresh copy.",
         ) from error
     return notebook
 
 
 def _report(run: NotebookRun) -> None:
-    name = _short_path(run.path)
+    name = short_path(run.path)
     if run.problem is None:
         line = f"done     {name}  ({len(run.notebook.cells)} cells, {run.elapsed_s:.1f} s)"
     else:
@@ -125,11 +98,3 @@ def _summary(runs: list[NotebookRun], wanted: int) -> str:
     failed = sum(run.problem is not None and not run.stopped for run in runs)
     parts = [f"{done} done", f"{failed} failed", f"{wanted - done - failed} not finished"]
     return f"{wanted} notebooks: " + ", ".join(p for p in parts if p[0] != "0" or p is parts[0])
-
-
-def _short_path(path: Path) -> str:
-    """The shortest path of a file, as it can be typed here."""
-    for folder in (Path.cwd(), ROOT):
-        if path.is_relative_to(folder):
-            return path.relative_to(folder).as_posix()
-    return str(path)

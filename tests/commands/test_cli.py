@@ -149,6 +149,13 @@ def test_where_there_is_no_class_nothing_is_installed(action, tmp_path, monkeypa
     assert "There is no class in" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("typed", ["run 99_nothing", "lab 99_nothing"])
+def test_for_a_notebook_that_there_is_not_nothing_is_installed(typed, monkeypatch, capsys):
+    monkeypatch.setattr(cli.bootstrap, "find", lambda *_: pytest.fail("it looks for packages"))
+    assert cli.main(typed.split()) == 1
+    assert "There is no notebook" in capsys.readouterr().err
+
+
 def test_a_reader_that_has_seen_enough_is_no_error():
     code = "from labkit import cli; cli._run = lambda *_: print('a line\\n' * 100_000) or 0; "
     command = [sys.executable, "-c", OURS + code + "sys.exit(cli.main(['doctor']))"]

@@ -95,24 +95,24 @@ def test_an_address_that_is_not_ours():
 
 @pytest.mark.parametrize("name", ["00_start", "00_start.ipynb", "notebooks/00_start.ipynb"])
 def test_a_notebook_by_any_name(checkout, name):
-    assert lab._notebook(name) == "notebooks/00_start.ipynb"
+    assert lab.notebook_path(name) == "notebooks/00_start.ipynb"
 
 
 @pytest.mark.parametrize("name", [".", "..", "/", "", "notebooks", "notebooks/", "a" * 300])
 def test_a_name_of_no_file_is_a_sentence(checkout, name):
     with pytest.raises(LabError, match="There is no notebook"):
-        lab._notebook(name)
+        lab.notebook_path(name)
 
 
 def test_a_notebook_that_is_not_there(checkout):
     with pytest.raises(LabError, match="notebook '01_token'") as error:
-        lab._notebook("01_token")
+        lab.notebook_path("01_token")
     assert error.value.hint == "Did you mean notebooks/01_tokens.ipynb?"
     with pytest.raises(LabError) as error:
-        lab._notebook("1")
+        lab.notebook_path("1")
     assert error.value.hint == "Did you mean notebooks/01_tokens.ipynb?"
     with pytest.raises(LabError) as error:
-        lab._notebook("notebooks/nope.ipynb")
+        lab.notebook_path("notebooks/nope.ipynb")
     assert error.value.hint.startswith("There are: ")
 
 
@@ -120,7 +120,7 @@ def test_a_notebook_outside_the_checkout_is_none_of_ours(checkout, tmp_path):
     outside = Path(tmp_path / "other.ipynb")
     outside.write_text(EMPTY)
     with pytest.raises(LabError, match="in this checkout"):
-        lab._notebook(str(outside))
+        lab.notebook_path(str(outside))
 
 
 def test_a_wider_address_is_said(capsys):

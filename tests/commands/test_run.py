@@ -22,7 +22,7 @@ from plotly.offline import get_plotlyjs
 
 from labkit.backends.remote.api_keys import use_key
 from labkit.commands import run
-from labkit.commands.notebooks import execute, pages, render
+from labkit.commands.notebooks import execute, find, pages, render
 from labkit.commands.notebooks.execute import NotebookRun
 from labkit.errors import LabError
 
@@ -225,11 +225,11 @@ def test_the_bar_names_the_section(tmp_path, capsys, monkeypatch):
 def test_all_notebooks_by_default_and_short_names(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     second, first = (write(tmp_path / "notebooks", f"0{n}_x.ipynb") for n in (1, 0))
-    monkeypatch.setattr(run, "ROOT", tmp_path)
-    assert run.find_notebooks([]) == [first, second]
-    assert run.find_notebooks(["01_x", "notebooks/01_x.ipynb"]) == [second]
+    monkeypatch.setattr(find, "ROOT", tmp_path)
+    assert find.find_notebooks([]) == [first, second]
+    assert find.find_notebooks(["01_x", "notebooks/01_x.ipynb"]) == [second]
     with pytest.raises(LabError, match="no notebook called '01_xx'") as error:
-        run.find_notebooks(["01_xx"])
+        find.find_notebooks(["01_xx"])
     assert error.value.hint == "Did you mean notebooks/01_x.ipynb?"
 
 
