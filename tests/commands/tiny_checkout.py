@@ -44,13 +44,15 @@ class Checkout:
         (root / "labkit/commands").mkdir(parents=True)
         for file in (ROOT / "labkit").glob("*.py*"):
             shutil.copy(file, root / "labkit")
-        for folder in ("install", "filesystem", "interrupts"):
+        for folder in ("install", "filesystem", "interrupts", "commands/notebooks"):
             shutil.copytree(ROOT / "labkit" / folder, root / "labkit" / folder)
         for name in ("__init__.py", "arguments.py"):
             shutil.copy(ROOT / "labkit/commands" / name, root / "labkit/commands")
         shutil.copytree(ROOT / "labkit/models", root / "labkit/models")
         for name in ("run", "doctor", "models", "test"):
             (root / f"labkit/commands/{name}.py").write_text(SAY)
+        (root / "notebooks").mkdir()
+        (root / "notebooks/00_tiny.ipynb").touch()
         (root / "pyproject.toml").write_text(PYPROJECT)
         (root / "requirements.lock").write_text("\n".join(PINS))
         self.venv = root / ".venv"
