@@ -16,21 +16,16 @@ import pytest
 from labkit.commands import lab
 from labkit.errors import LabError
 
-from .tiny_checkout import ROOT, Checkout
-
-EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+from .tiny_checkout import EMPTY, ROOT, Checkout
 
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """A checkout with a notebook, whose requirements this interpreter satisfies."""
+    """A checkout whose requirements this interpreter satisfies."""
     checkout = Checkout(tmp_path / "lab")
     shutil.copy(ROOT / "labkit/commands/lab.py", checkout.root / "labkit/commands")
     project = checkout.root / "pyproject.toml"
     project.write_text(project.read_text().replace('"tiny-one>=1", "many-files"', '"jupyterlab"'))
-    (checkout.root / "notebooks").mkdir()
-    for name in ("00_start", "01_tokens"):
-        (checkout.root / f"notebooks/{name}.ipynb").write_text(EMPTY)
     monkeypatch.setattr(lab, "ROOT", checkout.root)
     return checkout
 

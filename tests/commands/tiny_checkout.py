@@ -26,6 +26,7 @@ more = ["tiny-extra"]
 llamacpp = []
 test = ["labkit[more]"]
 """
+EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 PINS = ["tiny-one==1.0", "many-files==1.0", "tiny-extra==1.0", "never-there==1.0", f"pip=={PIP}"]
 SAY = """
 import json, sys, importlib.metadata as metadata
@@ -52,7 +53,8 @@ class Checkout:
         for name in ("run", "doctor", "models", "test"):
             (root / f"labkit/commands/{name}.py").write_text(SAY)
         (root / "notebooks").mkdir()
-        (root / "notebooks/00_tiny.ipynb").touch()
+        for name in ("00_start", "01_tokens"):
+            (root / f"notebooks/{name}.ipynb").write_text(EMPTY)
         (root / "pyproject.toml").write_text(PYPROJECT)
         (root / "requirements.lock").write_text("\n".join(PINS))
         self.venv = root / ".venv"
