@@ -14,10 +14,12 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,13 +79,35 @@ def _holds_a_key(file):
 
 @pytest.fixture(scope="session", autouse=True)
 def no_thread_is_left_that_spins():
-    """After all tests: one that reads from a closed connection for ever slows all that come."""
+    """After all tests: one that reads from a closed connection for ever slows all that come.
+
+    Pools of native threads may spin for a while after their last work: only those count that do
+    not stop.
+    """
     yield
-    before = time.process_time()
+    for _ in range(10):
+        if not (spinning := _threads_that_spin()):
+            return
+    pytest.fail("\n".join(spinning))
+
+
+def _threads_that_spin():
+    """Those that use most of a core for a second: their names and, if of Python, their stacks."""
+    before = _seconds_of_threads()
     time.sleep(1)
-    used_s = time.process_time() - before
-    frames = sys._current_frames().values()
-    assert used_s < 0.5, "".join(line for each in frames for line in traceback.format_stack(each))
+    used = {tid: s - before.get(tid, s) for tid, s in _seconds_of_threads().items()}
+    known = {thread.native_id: thread for thread in threading.enumerate()}
+    frames = sys._current_frames()
+    told = []
+    for tid in (tid for tid, seconds in used.items() if seconds > 0.5):
+        frame = frames.get(known[tid].ident) if tid in known else None
+        stack = traceback.format_stack(frame) if frame else []
+        told.append("".join([f"{known.get(tid, 'native')}, {tid}:\n", *stack]))
+    return told
+
+
+def _seconds_of_threads():
+    return {each.id: each.user_time + each.system_time for each in psutil.Process().threads()}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -137,7 +137,7 @@ class SecureServer:
         self.answer(body, status=status, headers=("Content-Type: application/json", *lines))
 
     def close(self):
-        self._listener.close()
+        end_listener(self._listener)
 
     def _listen(self):
         while True:
@@ -188,7 +188,7 @@ class Proxy:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def close(self):
-        self._listener.close()
+        end_listener(self._listener)
 
     def _listen(self):
         with contextlib.suppress(OSError):
@@ -204,6 +204,13 @@ class Proxy:
         near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         for one, other in ((near, far), (far, near)):
             threading.Thread(target=pump, args=(one, other), daemon=True).start()
+
+
+def end_listener(listener):
+    """Closing alone would leave the thread that waits in ``accept``, and the port with it."""
+    with contextlib.suppress(OSError):  # macOS: a listener is not connected
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
 
 
 def pump(source, target):
