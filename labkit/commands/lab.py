@@ -1,7 +1,6 @@
 """``python3 -m labkit lab``: JupyterLab on the loopback, with a token, on the first notebook."""
 
 import contextlib
-import difflib
 import errno
 import os
 import secrets
@@ -14,8 +13,8 @@ import webbrowser
 from pathlib import Path
 from urllib.parse import quote
 
+from labkit.commands.notebooks.find import find_notebook
 from labkit.errors import LabError
-from labkit.formatting import shell_quoted
 from labkit.install.bootstrap import ROOT
 from labkit.install.frugal import FRUGAL, LEAN_START
 
@@ -52,22 +51,11 @@ def main(args):
 
 
 def notebook_path(name):
-    """The notebook's path in the checkout, by name, file name or path."""
-    known = {file.relative_to(ROOT).as_posix() for file in ROOT.glob("notebooks/*.ipynb")}
-    file = name.removesuffix(".ipynb") + ".ipynb"
-    for path in (Path(file), ROOT / file, ROOT / "notebooks" / file):
-        path = path.resolve()
-        if os.path.isfile(path) and path.is_relative_to(ROOT):
-            return path.relative_to(ROOT).as_posix()
-    stems, stem = {Path(each).stem: each for each in sorted(known)}, Path(name).stem
-    near = [each for each in stems if stem.isdecimal() and each.startswith(stem.zfill(2))]
-    near = near or difflib.get_close_matches(stem, stems, 1, cutoff=0.5)
-    hint = (
-        f"Did you mean {shell_quoted(stems[near[0]])}?"
-        if near
-        else f"There are: {', '.join(stems) or 'none'}."
-    )
-    raise LabError(f"There is no notebook {name!r} in this checkout.", hint)
+    """A notebook's path within the checkout, which is what JupyterLab shows."""
+    path = find_notebook(name)
+    if not path.is_relative_to(ROOT):
+        raise LabError(f"{path} is not in this checkout.", "Copy it to notebooks/.")
+    return path.relative_to(ROOT).as_posix()
 
 
 def checked_port(host, port, in_use="Omit --port: a free one is chosen."):

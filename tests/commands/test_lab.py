@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from labkit.commands import lab
+from labkit.commands.notebooks import find
 from labkit.errors import LabError
 
 from .tiny_checkout import EMPTY, ROOT, Checkout
@@ -26,7 +27,9 @@ def checkout(tmp_path, monkeypatch):
     shutil.copy(ROOT / "labkit/commands/lab.py", checkout.root / "labkit/commands")
     project = checkout.root / "pyproject.toml"
     project.write_text(project.read_text().replace('"tiny-one>=1", "many-files"', '"jupyterlab"'))
-    monkeypatch.setattr(lab, "ROOT", checkout.root)
+    for module in (lab, find):
+        monkeypatch.setattr(module, "ROOT", checkout.root)
+    monkeypatch.chdir(checkout.root)
     return checkout
 
 
@@ -114,8 +117,9 @@ def test_a_notebook_that_is_not_there(checkout):
 def test_a_notebook_outside_the_checkout_is_none_of_ours(checkout, tmp_path):
     outside = Path(tmp_path / "other.ipynb")
     outside.write_text(EMPTY)
-    with pytest.raises(LabError, match="in this checkout"):
+    with pytest.raises(LabError, match=r"other\.ipynb is not in this checkout") as error:
         lab.notebook_path(str(outside))
+    assert error.value.hint == "Copy it to notebooks/."
 
 
 def test_a_wider_address_is_said(capsys):

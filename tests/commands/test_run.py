@@ -228,7 +228,7 @@ def test_all_notebooks_by_default_and_short_names(tmp_path, monkeypatch):
     monkeypatch.setattr(find, "ROOT", tmp_path)
     assert find.find_notebooks([]) == [first, second]
     assert find.find_notebooks(["01_x", "notebooks/01_x.ipynb"]) == [second]
-    with pytest.raises(LabError, match="no notebook called '01_xx'") as error:
+    with pytest.raises(LabError, match="no notebook '01_xx'") as error:
         find.find_notebooks(["01_xx"])
     assert error.value.hint == "Did you mean notebooks/01_x.ipynb?"
 

@@ -18,24 +18,26 @@ def find_notebooks(names: list[str]) -> list[Path]:
     Raises:
         LabError: there is no such notebook; the hint names the nearest.
     """
-    found = [_find(name) for name in names] or sorted((ROOT / "notebooks").glob("*.ipynb"))
+    found = [find_notebook(name) for name in names] or sorted((ROOT / "notebooks").glob("*.ipynb"))
     if not found:
         raise LabError("There is no notebook in notebooks/.", "Name one: run PATH.ipynb")
     return list(dict.fromkeys(found))  # the same notebook twice is run once
 
 
-def _find(name: str) -> Path:
+def find_notebook(name: str) -> Path:
+    """The file of one notebook; a LabError, whose hint names the nearest, if there is none."""
     for folder in (Path(), ROOT, ROOT / "notebooks"):
         for file in (folder / name, folder / f"{name}.ipynb"):
             if os.path.isfile(file):
                 return file.resolve()
     near = {*(ROOT / "notebooks").glob("*.ipynb"), *Path(name).parent.glob("*.ipynb")}
-    stems = {path.stem: path for path in sorted(near) if path.is_file()}
-    closest = difflib.get_close_matches(Path(name).stem, stems, n=1, cutoff=0.5)
-    hint = f"There are: {', '.join(stems) or 'none'}"
+    stems, stem = {path.stem: path for path in sorted(near) if path.is_file()}, Path(name).stem
+    closest = [each for each in stems if stem.isdecimal() and each.startswith(stem.zfill(2))]
+    closest = closest or difflib.get_close_matches(stem, stems, n=1, cutoff=0.5)
+    hint = f"There are: {', '.join(stems) or 'none'}."
     if closest:
         hint = f"Did you mean {shell_quoted(short_path(stems[closest[0]]))}?"
-    raise LabError(f"There is no notebook called {name!r}.", hint)
+    raise LabError(f"There is no notebook {name!r}.", hint)
 
 
 def short_path(path: Path) -> str:
