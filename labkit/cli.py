@@ -16,7 +16,7 @@ from pathlib import Path
 from labkit.commands.arguments import parse
 from labkit.errors import LabError
 from labkit.formatting import printable
-from labkit.install import bootstrap
+from labkit.install import bootstrap, checkout
 from labkit.install.wheels import wheels_in
 
 # The optional part of pyproject.toml that a command needs.
@@ -121,7 +121,7 @@ def _interpreter(args):
         return bootstrap.find() or sys.executable
     extras = [EXTRAS[args.command]] if args.command in EXTRAS else []
     if getattr(args, "light", False):
-        extras = [bootstrap.LIGHT]
+        extras = [checkout.LIGHT]
     if python := bootstrap.find(extras):
         return python
     if getattr(args, "action", None) == "unpack" and wheels_in(args.file):
@@ -135,5 +135,5 @@ def _interpreter(args):
 
 def _let_children_import_labkit():
     """A kernel starts in notebooks/: where labkit is not installed, it must find this checkout."""
-    paths = [str(bootstrap.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(checkout.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))

@@ -6,7 +6,7 @@ from typing import Any
 
 from labkit.classroom.learners.system_users import require_account
 from labkit.errors import LabError
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 from labkit.install.frugal import FRUGAL
 from labkit.models.tokenizers.shared import ADDRESS
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from labkit.filesystem.write import replaced
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 from labkit.install.frugal import LEAN_START
 
 from .learners.fresh_lesson import freshened

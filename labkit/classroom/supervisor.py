@@ -18,7 +18,7 @@ import filelock
 
 from labkit.errors import LabError
 from labkit.filesystem.write import write_text
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 from labkit.sandbox.kernel import die_with_parent
 
 from .hub_client import ask_hub, ask_model

@@ -5,7 +5,7 @@ import sys
 import time
 from argparse import Namespace
 
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 CODE = ("labkit", "tests", "notebooks")
 # What each reads of pyproject.toml: [tool.ruff], and for types [tool.pyrefly].

@@ -14,7 +14,7 @@ from types import ModuleType
 
 import labkit
 from labkit.errors import LabError
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 FOLDER = ".pages/api"  # in the checkout
 # What pdoc writes for labkit into the folder itself, and what its own files hold.

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from labkit.commands.notebooks.find import find_notebook
 from labkit.errors import LabError
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 from labkit.install.frugal import FRUGAL, LEAN_START
 
 CONFIG = Path(__file__).parent / "jupyter"

@@ -16,7 +16,7 @@ from labkit.commands.notebooks.find import find_notebooks, short_path
 from labkit.commands.notebooks.pages import PLOTLY_FILE, plan_pages, write_pages
 from labkit.errors import LabError
 from labkit.formatting import printable
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 STOPPED_BY_CTRL_C = 130  # what a shell reports for an interrupted command
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 # A file's tests share what it set up; files go in their order, so the long ones of a browser early.
 TWO_WORKERS = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]

@@ -5,38 +5,35 @@ This file runs before anything is installed, so it uses the standard library alo
 of torch needs only two thirds of it.
 """
 
-import hashlib
 import importlib.metadata
 import importlib.util
-import json
 import os
 import re
 import shutil
 import sys
 import time
-import tomllib
 from pathlib import Path
 
 from labkit.errors import LabError
-from labkit.filesystem.write import write_json
 
+from . import checkout
 from .light import shrink
 from .pip import LOCK, LOG, SCRATCH, Pip, StatusLine, locked
-from .virtual_environment import (
-    editable_checkout,
-    is_sound,
-    python_of,
-    remove_half_installed,
-    runs,
-    site_packages,
+from .record import (
+    RECORD,
+    fingerprint,
+    is_complete,
+    is_own,
+    read_record,
+    require_own,
+    venv_folder,
+    write_record,
 )
+from .virtual_environment import is_sound, python_of, remove_half_installed, runs, site_packages
 from .wheels import extract_wheels
 
-ROOT = Path(__file__).resolve().parents[2]
 LIGHT_GB, CPU_GB, CUDA_GB = 1, 3, 8  # of free disk, pip's cache included
-LIGHT = "light"  # the set-up that runs models in llama.cpp alone, in place of an optional part
-STATE = "labkit.json"
-OURS = {STATE, LOG, LOCK, SCRATCH}
+OURS = {RECORD, LOG, LOCK, SCRATCH}
 # What file managers leave in any folder that they show, in lower case.
 LITTER = {".directory", ".ds_store", ".localized", "desktop.ini", "thumbs.db"}
 # What an environment consists of: all that is removed where one is made anew.
@@ -58,13 +55,13 @@ def find(extras=()):
     Raises:
         LabError: an extra is unknown.
     """
-    requirements, venv = required(extras), venv_folder()
+    requirements, venv = checkout.required(extras), venv_folder()
     inside = Path(sys.prefix).resolve() == venv.resolve()
-    if inside and (venv / STATE).exists():  # ours: judged by its record, not by its contents
-        return sys.executable if _is_complete(venv, extras) else None
+    if inside and (venv / RECORD).exists():  # ours: judged by its record, not by its contents
+        return sys.executable if is_complete(venv, extras) else None
     if _fits(requirements):
         return sys.executable
-    return str(python_of(venv)) if _is_complete(venv, extras) else None
+    return str(python_of(venv)) if is_complete(venv, extras) else None
 
 
 def ensure(extras=(), packages=None):
@@ -82,50 +79,17 @@ def ensure(extras=(), packages=None):
     if python := find(extras):
         return python
     venv = venv_folder()
-    _require_own(venv)
+    require_own(venv)
     _prepare_folder(venv)
     line = StatusLine()
     try:
         with locked(venv, line) as lock:
-            if not _is_complete(venv, extras):  # another start may have finished it meanwhile
-                _require_own(venv)
+            if not is_complete(venv, extras):  # another start may have finished it meanwhile
+                require_own(venv)
                 _make(venv, extras, packages, Pip(venv, python_of(venv), line, lock))
     finally:
         line.end()
     return str(python_of(venv))
-
-
-# What is required, and what is installed
-
-
-def read_project():
-    """The contents of pyproject.toml."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-
-
-def required(extras):
-    """The requirements of pyproject.toml, with those of the extras and the extras they name.
-
-    Of `LIGHT` alone, those that are not heavy, and llama.cpp.
-    """
-    project = read_project()["project"]
-    known = project.get("optional-dependencies", {})
-    wanted, pending = list(project.get("dependencies", [])), [e for e in extras if e != LIGHT]
-    if [*extras] == [LIGHT]:
-        heavy, pending = read_project()["tool"]["labkit"]["heavy"], ["llamacpp"]
-        wanted = [each for each in wanted if re.match(r"[\w.-]+", each)[0] not in heavy]
-    for extra in pending:  # grows while it is read: an extra may name others
-        if extra not in known:
-            raise LabError(
-                f"There is no optional part called {extra!r}.",
-                f"The parts are: {', '.join(sorted(known))}.",
-            )
-        for requirement in known[extra]:
-            if own := re.fullmatch(rf"{project['name']}\[(.+)\]", requirement):
-                pending += [name.strip() for name in own[1].split(",")]
-            else:
-                wanted.append(requirement)
-    return wanted
 
 
 def _fits(requirements):
@@ -146,83 +110,11 @@ def _fits(requirements):
     return True
 
 
-def venv_folder():
-    """The folder of the lab's own environment: ``LABKIT_VENV``, or ``.venv``."""
-    return Path(os.path.expanduser(os.environ.get("LABKIT_VENV") or ROOT / ".venv")).absolute()
-
-
-def _fingerprint(venv):
-    """What an environment was made from; after any difference it is checked again."""
-    files = [ROOT / "requirements.lock", ROOT / "pyproject.toml"]
-    return {
-        "made_from": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
-        "checkout": str(ROOT),
-        "base": os.path.realpath(python_of(venv)),  # changes when the system's Python is upgraded
-    }
-
-
-def _read_state(venv):
-    try:
-        state = json.loads((venv / STATE).read_text(encoding="utf-8"))
-        extras = state.get("extras", [])
-        good = isinstance(extras, list) and all(isinstance(name, str) for name in extras)
-    except (OSError, ValueError, RecursionError, AttributeError):  # missing, or damaged
-        return {}
-    return state if good else {}
-
-
-def _is_complete(venv, extras):
-    state, wanted = _read_state(venv), _fingerprint(venv)
-    if owner := other_owner(venv):  # its packages serve both; each runs its own code
-        wanted["checkout"] = str(owner)
-    here = {*state.get("extras", [])}
-    if here != {LIGHT}:  # the whole lab can do what the light one can
-        here.add(LIGHT)
-    return state.items() >= wanted.items() and {*extras} <= here and python_of(venv).exists()
-
-
-def is_own(venv):
-    """Whether the lab made an environment, and did not only complete one of somebody else's."""
-    state = _read_state(venv)
-    return state.get("made", bool(state))  # only a record of the latter says anything of it
-
-
-def is_light():
-    """Whether this is the lab's own environment, set up without torch."""
-    return _read_state(Path(sys.prefix)).get("extras") == [LIGHT]
-
-
-def other_owner(venv):
-    """Another checkout whose labkit is installed in an environment outside this one, or None."""
-    named = [editable_checkout(venv), _read_state(venv).get("checkout")]
-    owner = Path(next((str(name) for name in named if name), ROOT)).resolve()
-    is_other = owner != ROOT and (owner / "pyproject.toml").exists()
-    return owner if is_other and not venv.resolve().is_relative_to(ROOT) else None
-
-
-def _require_own(venv):
-    """Nobody else's environment is changed."""
-    if owner := other_owner(venv):
-        raise LabError(
-            f"The environment {venv} belongs to another checkout, {owner}, and does not have all "
-            "that this one needs.",
-            "Set LABKIT_VENV to another folder for this checkout, or bring both to the same "
-            "version and start the same command in the other one first.",
-        )
-
-
-def _write_state(venv, state):
-    write_json(venv / STATE, state)
-
-
-# Creating it
-
-
 def _make(venv, extras, packages, pip):
     """Creates the environment, or completes an interrupted one; the record is written last."""
     started = time.monotonic()
     made = is_own(venv)
-    extras = sorted({*extras, *_read_state(venv).get("extras", [])})
+    extras = sorted({*extras, *read_record(venv).get("extras", [])})
     pip.line.say(f"Setting up the lab in {venv} (once; it takes a few minutes).")
     pip.log.unlink(missing_ok=True)
     if made:
@@ -235,24 +127,24 @@ def _make(venv, extras, packages, pip):
                 "Python that runs and is recent enough.",
                 "Move them away, or set LABKIT_VENV to a folder that does not exist yet.",
             )
-        _check_disk(venv, LIGHT_GB if extras == [LIGHT] else CPU_GB)
+        _check_disk(venv, LIGHT_GB if extras == [checkout.LIGHT] else CPU_GB)
         made = True
     origin = {} if made or _in_checkout(venv) else {"made": False}
-    _write_state(venv, {"extras": extras, "checkout": str(ROOT), **origin})
+    write_record(venv, {"extras": extras, "checkout": str(checkout.ROOT), **origin})
     if not can_be_completed:
         _new_venv(venv, pip)
     shutil.rmtree(pip.scratch, ignore_errors=True)
     pip.scratch.mkdir()
     _install(venv, extras, _source(packages, pip.scratch), pip)
     shutil.rmtree(pip.scratch)
-    if extras == [LIGHT] and not origin:
+    if extras == [checkout.LIGHT] and not origin:
         shrink(venv, site_packages(venv))
-    _write_state(venv, {**_fingerprint(venv), "extras": extras, **origin})
+    write_record(venv, {**fingerprint(venv), "extras": extras, **origin})
     pip.line.say(f"The lab is set up ({time.monotonic() - started:.0f} s).")
 
 
 def _in_checkout(venv):
-    return venv.resolve() == ROOT / ".venv"
+    return venv.resolve() == checkout.ROOT / ".venv"
 
 
 def _others_names(venv):
@@ -271,20 +163,21 @@ def _holds_others(venv):
 
 def _install(venv, extras, source, pip):
     """Installs what pyproject.toml requires, in the lock's versions, then labkit."""
-    site, lock = site_packages(venv), ROOT / "requirements.lock"
+    site, lock = site_packages(venv), checkout.ROOT / "requirements.lock"
     pinned = re.search(r"^pip==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
     if pinned and not (site / f"pip-{pinned[1]}.dist-info").exists():
         pip.line.show("Getting pip", pinned[1])
         pip.run("install", *source, pinned[0])
-    wanted = required(extras) + read_project()["build-system"]["requires"]
-    missing, light = pip.resolve(wanted, lock, source), extras == [LIGHT]
+    wanted = checkout.required(extras) + checkout.read_project()["build-system"]["requires"]
+    missing, light = pip.resolve(wanted, lock, source), extras == [checkout.LIGHT]
     if light:
-        heavy = read_project()["tool"]["labkit"]["heavy"]
+        heavy = checkout.read_project()["tool"]["labkit"]["heavy"]
         missing = [each for each in missing if each[0] not in heavy]
     _check_disk(venv, _gigabytes(missing))
     pip.install(missing, source, site, compiled=not light)
     pip.line.show("Finishing", "labkit itself")
-    pip.run("install", *source, "--no-deps", "--no-build-isolation", "-e", str(ROOT), what="labkit")
+    itself = ["--no-deps", "--no-build-isolation", "-e", str(checkout.ROOT)]
+    pip.run("install", *source, *itself, what="labkit")
 
 
 def _gigabytes(packages):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from labkit.filesystem.write import write_text
 
-from . import bootstrap
+from . import checkout
 from .pip import DownloadProgress, Pip, StatusLine, locked
 
 
@@ -20,7 +20,7 @@ def download_wheels(folder: Path) -> list[Path]:
         LabError: no network, no disk space, or no wheel of a package; the hint says what to do.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = bootstrap.ROOT / "requirements.lock"
+    lock = checkout.ROOT / "requirements.lock"
     wanted = folder / "requirements.txt"
     write_text(wanted, "\n".join(_requirements(lock)))
     options = ["--only-binary", ":all:", "-d", folder, "-c", lock, "-r", wanted]
@@ -37,8 +37,8 @@ def download_wheels(folder: Path) -> list[Path]:
 
 def _requirements(lock: Path) -> list[str]:
     """The requirements of the lab and all its parts, and those of the build."""
-    project = bootstrap.read_project()
+    project = checkout.read_project()
     extras = project["project"].get("optional-dependencies", {})
     pins = lock.read_text(encoding="utf-8").splitlines()
     pinned = [pin for pin in pins if pin.startswith("pip=")]
-    return [*bootstrap.required(extras), *project["build-system"]["requires"], *pinned]
+    return [*checkout.required(extras), *project["build-system"]["requires"], *pinned]

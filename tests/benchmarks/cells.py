@@ -13,7 +13,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from labkit.commands.notebooks.execute import kernel_environment
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 from labkit.models.machine import inspect_machine
 
 BEGIN, END = "iopub.status.busy", "iopub.status.idle"

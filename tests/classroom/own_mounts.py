@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from labkit.classroom.learners.system_users import closed_to_others
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 from labkit.models.storage.store import home
 from labkit.sandbox.kernel import call
 

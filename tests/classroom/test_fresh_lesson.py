@@ -10,7 +10,7 @@ import pytest
 from labkit.classroom.learner_server import copy_notebooks
 from labkit.classroom.learners.fresh_lesson import freshened, unanswered
 from labkit.classroom.marks.assignment import as_text, source_notebook
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 FOLDERS = ("notebooks", "assignments")
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from labkit.commands.checks import software
 from labkit.errors import LabError
-from labkit.install import bootstrap
+from labkit.install import bootstrap, record
+from labkit.install import checkout as own
 from labkit.install.pip import StatusLine
 from labkit.install.virtual_environment import is_sound, remove_half_installed
 from labkit.install.wheels import extract_wheels
@@ -177,7 +178,7 @@ def test_an_environment_that_fits_is_used(bare_checkout, index):
 @pytest.fixture
 def here(bare_checkout, monkeypatch):
     """The bootstrap in this process, for a fresh checkout."""
-    monkeypatch.setattr(bootstrap, "ROOT", bare_checkout.root)
+    monkeypatch.setattr(own, "ROOT", bare_checkout.root)
     monkeypatch.setenv("LABKIT_VENV", str(bare_checkout.venv))
     return bare_checkout
 
@@ -199,8 +200,8 @@ def test_what_fits(requirement, fits):
     "content", ["", "[]", "7", '{"extras": 5}', '{"extras": [{}]}', "[" * 9999]
 )
 def test_a_damaged_record_is_no_record(tmp_path, content):
-    (tmp_path / bootstrap.STATE).write_text(content)
-    assert bootstrap._read_state(tmp_path) == {}
+    (tmp_path / record.RECORD).write_text(content)
+    assert record.read_record(tmp_path) == {}
 
 
 @pytest.fixture
@@ -285,21 +286,21 @@ def main(args):
 """
 
 
-@pytest.mark.parametrize("record", ["state", "editable"])
-def test_whose_an_environment_is(shared, tmp_path, record):
+@pytest.mark.parametrize("by", ["record", "editable"])
+def test_whose_an_environment_is(shared, tmp_path, by):
     other = tmp_path / "an other"
     other.mkdir()
-    if record == "state":
+    if by == "record":
         (shared / "labkit.json").write_text(json.dumps({"checkout": str(other)}))
     else:
         info = next(shared.glob("[lL]ib/**/site-packages")) / "labkit-1.0.dist-info"
         info.mkdir()
         (info / "direct_url.json").write_text(json.dumps({"url": other.as_uri()}))
-    assert bootstrap.other_owner(shared) is None  # it holds no checkout
+    assert record.other_owner(shared) is None  # it holds no checkout
     (other / "pyproject.toml").write_text("")
-    assert bootstrap.other_owner(shared) == other.resolve()
+    assert record.other_owner(shared) == other.resolve()
     with pytest.raises(LabError, match="belongs to another checkout"):
-        bootstrap._require_own(shared)
+        record.require_own(shared)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"url": 5}', "[" * 100_000])
@@ -307,7 +308,7 @@ def test_a_damaged_record_of_an_installation_is_no_owner(shared, content):
     info = next(shared.glob("[lL]ib/**/site-packages")) / "labkit-1.0.dist-info"
     info.mkdir()
     (info / "direct_url.json").write_text(content)
-    assert bootstrap.other_owner(shared) is None
+    assert record.other_owner(shared) is None
 
 
 def test_an_unknown_extra(here):
@@ -359,7 +360,7 @@ def test_a_broken_environment_of_somebody_elses_is_not_emptied(here, monkeypatch
     (theirs / "pyvenv.cfg").write_text("home = /nowhere\n")
     link.parent.mkdir()
     link.symlink_to(theirs)  # also where the checkout's own folder is a link to it
-    monkeypatch.setattr(bootstrap, "ROOT", link.parent if name == ".venv" else here.root)
+    monkeypatch.setattr(own, "ROOT", link.parent if name == ".venv" else here.root)
     for file in ("pyproject.toml", "requirements.lock"):
         shutil.copy(here.root / file, link.parent)
     monkeypatch.setenv("LABKIT_VENV", str(link))
@@ -382,7 +383,7 @@ def test_an_environment_that_the_lab_only_completed_stays_somebody_elses(here, s
             patch.setattr(bootstrap, "_install", interrupt)
             bootstrap.ensure()
     monkeypatch.setattr(bootstrap, "shrink", interrupt)
-    monkeypatch.setattr(bootstrap, "required", lambda extras: ["never-there"])
+    monkeypatch.setattr(own, "required", lambda extras: ["never-there"])
     monkeypatch.setattr(bootstrap, "_install", lambda *_: None)
     assert bootstrap.ensure(["light"]) == bootstrap.find() == str(bootstrap.python_of(shared))
     with monkeypatch.context() as patch:
@@ -411,10 +412,10 @@ def test_what_a_file_manager_leaves_is_nobodys(here, monkeypatch, tmp_path, kept
     monkeypatch.setattr(bootstrap, "_new_venv", interrupt)
     with pytest.raises(InterruptedError):
         bootstrap.ensure()
-    assert bootstrap.is_own(folder), "an interrupted set-up is taken up again"
+    assert record.is_own(folder), "an interrupted set-up is taken up again"
     for name in ("_new_venv", "_install"):
         monkeypatch.setattr(bootstrap, name, lambda *_: None)
-    monkeypatch.setattr(bootstrap, "required", lambda extras: ["never-there"])
+    monkeypatch.setattr(own, "required", lambda extras: ["never-there"])
     monkeypatch.setattr(bootstrap, "shrink", interrupt)
     with pytest.raises(InterruptedError):  # the light one is made smaller, as it is the lab's
         bootstrap.ensure(["light"])
@@ -428,20 +429,20 @@ def test_an_environment_made_anew_keeps_what_is_no_part_of_one(here):
     assert [path.name for path in venv.iterdir()] == ["work"]
 
 
-@pytest.mark.parametrize("record", [None, b"pip,INSTALLER\xff", b"\xff"])
-def test_half_installed_packages_are_removed_where_the_lab_has_its_record(here, shared, record):
+@pytest.mark.parametrize("files", [None, b"pip,INSTALLER\xff", b"\xff"])
+def test_half_installed_packages_are_removed_where_the_lab_has_its_record(here, shared, files):
     info = next(shared.glob("[lL]ib/**/site-packages")) / "half-1.0.dist-info"
     info.mkdir()
-    if record:
-        (info / "RECORD").write_bytes(record)
+    if files:
+        (info / "RECORD").write_bytes(files)
     assert is_sound(shared) and info.exists()
     remove_half_installed(shared)
-    assert info.exists() is (b"INSTALLER" in (record or b""))
+    assert info.exists() is (b"INSTALLER" in (files or b""))
     assert is_sound(shared), "pip's own record is whole"
 
 
 def test_a_set_up_that_was_cut_off_before_its_environment_begins_again(here):
-    venv = bootstrap.venv_folder()
+    venv = record.venv_folder()
     (venv / "lib").mkdir(parents=True)  # pyvenv.cfg is removed, the rest not yet
     (venv / bootstrap.LOCK).touch()
     bootstrap._prepare_folder(venv)
@@ -475,7 +476,7 @@ def test_a_terminal_gets_one_line(capsys):
 def test_only_the_standard_library():
     """In a bare interpreter, with site-packages out of reach."""
     code = (
-        f"import sys; sys.path.insert(0, {str(bootstrap.ROOT)!r}); import labkit.install.bootstrap;"
+        f"import sys; sys.path.insert(0, {str(own.ROOT)!r}); import labkit.install.bootstrap;"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     bare = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-c", code]
@@ -484,8 +485,8 @@ def test_only_the_standard_library():
 
 
 def test_the_light_set_up_leaves_out_what_is_heavy(monkeypatch):
-    light, whole = bootstrap.required(["light"]), bootstrap.required(["llamacpp"])
-    heavy = bootstrap.read_project()["tool"]["labkit"]["heavy"]
+    light, whole = own.required(["light"]), own.required(["llamacpp"])
+    heavy = own.read_project()["tool"]["labkit"]["heavy"]
     left_out = {re.match(r"[\w.-]+", each)[0] for each in {*whole} - {*light}}
     assert left_out == {*heavy} - {"debugpy", "hf-xet"} and "torch" in heavy  # others' those
     assert {*light} < {*whole} and any(each.startswith("xllamacpp") for each in light)
@@ -504,6 +505,6 @@ def test_the_whole_lab_is_a_light_one_and_not_the_other_way(here, has, wants, co
     python = bootstrap.python_of(here.venv)
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)
-    bootstrap._write_state(here.venv, {**bootstrap._fingerprint(here.venv), "extras": has})
-    assert bootstrap._is_complete(here.venv, wants) is complete
-    assert bootstrap.is_own(here.venv), "so are those with a record of an earlier version"
+    record.write_record(here.venv, {**record.fingerprint(here.venv), "extras": has})
+    assert record.is_complete(here.venv, wants) is complete
+    assert record.is_own(here.venv), "so are those with a record of an earlier version"

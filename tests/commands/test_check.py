@@ -6,7 +6,7 @@ import pytest
 
 from labkit import cli
 from labkit.commands import check
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 CLEAN = '"""A file."""\n\nANSWER: int = 42\n'
 

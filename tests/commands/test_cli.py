@@ -11,7 +11,7 @@ import pytest
 from labkit import cli
 from labkit.commands import arguments
 from labkit.errors import LabError
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 BARE = getattr(sys, "_base_executable", sys.executable)
 OURS = f"import sys; sys.path.insert(0, {str(ROOT)!r}); "

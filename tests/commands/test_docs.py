@@ -10,7 +10,7 @@ import pytest
 import labkit
 from labkit import cli
 from labkit.commands import docs
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 pytestmark = pytest.mark.slow
 LOADING = {"script": "src", "img": "src", "iframe": "src", "link": "href", "source": "src"}

@@ -29,7 +29,7 @@ from labkit.commands.checks import (
     storage,
 )
 from labkit.errors import LabError
-from labkit.install import bootstrap
+from labkit.install import bootstrap, checkout, record
 from labkit.models.cpu.record import CpuTuning, remember
 from labkit.models.machine import Gpu, Machine
 from labkit.models.storage import inventory, store
@@ -177,7 +177,7 @@ def test_a_bare_interpreter(tmp_path):
     ours = {n: v for n, v in os.environ.items() if not n.startswith(("PYTHON", "LABKIT_"))}
     done = subprocess.run(
         [python, "-m", "labkit", "doctor", "--json"],
-        cwd=bootstrap.ROOT,
+        cwd=checkout.ROOT,
         env=ours | {"LABKIT_VENV": str(tmp_path / "none"), "PYTHONUTF8": "1"},
         capture_output=True,
         encoding="utf-8",
@@ -241,7 +241,7 @@ def project(tmp_path, monkeypatch):
         (tmp_path / "requirements.lock").write_text("\n".join(["# a lock", *pins]))
         return only(software.packages())
 
-    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    monkeypatch.setattr(checkout, "ROOT", tmp_path)
     monkeypatch.setattr(software, "_is_ours", lambda: False)
     return write
 
@@ -319,8 +319,8 @@ def test_set_up_needs_room(project, tmp_path, monkeypatch):
     check = only(software.set_up())
     assert check.status == "failing"
     assert f"GB are free in {tmp_path}" in check.detail
-    monkeypatch.setattr(bootstrap, "venv_folder", lambda: PureWindowsPath("E:\\venv"))
-    monkeypatch.setattr(bootstrap, "other_owner", lambda venv: None)
+    monkeypatch.setattr(record, "venv_folder", lambda: PureWindowsPath("E:\\venv"))
+    monkeypatch.setattr(record, "other_owner", lambda venv: None)
     monkeypatch.setattr(bootstrap, "find", lambda: None)
     check = only(software.set_up())
     assert check.status == "failing" and check.detail.endswith("E:\\ is not there")
@@ -486,7 +486,7 @@ def test_work_in_progress_is_no_fault(quiet):
     )
     with subprocess.Popen(
         [sys.executable, "-c", hold],
-        cwd=bootstrap.ROOT,
+        cwd=checkout.ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -560,7 +560,7 @@ def ask_hub(url, offline="0"):
     told = {"HF_ENDPOINT": url, "HF_HUB_OFFLINE": offline, "NO_PROXY": "*", "no_proxy": "*"}
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=bootstrap.ROOT,
+        cwd=checkout.ROOT,
         env=os.environ | told,
         capture_output=True,
         text=True,

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 FAILING = """
 def test_it(checks):

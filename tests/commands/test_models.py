@@ -10,7 +10,7 @@ import pytest
 from labkit.commands import arguments
 from labkit.commands.models import main
 from labkit.errors import LabError
-from labkit.install import bootstrap, download
+from labkit.install import checkout, download
 from labkit.install.wheels import wheels_in
 from labkit.models import loading
 from labkit.models.catalogue import CATALOGUE
@@ -247,7 +247,7 @@ def test_unpack_shows_terms(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def tiny_lab(bare_checkout, monkeypatch):
     """The lab is one of tiny packages, which come from an index on the loopback."""
-    monkeypatch.setattr(bootstrap, "ROOT", bare_checkout.root)
+    monkeypatch.setattr(checkout, "ROOT", bare_checkout.root)
     for name, value in bare_checkout.environment().items():
         monkeypatch.setenv(name, value)
     for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX"):

@@ -15,7 +15,7 @@ import labkit
 from labkit.backends.remote.api_keys import use_key
 from labkit.commands.notebooks import pages
 from labkit.errors import LabError
-from labkit.install import bootstrap
+from labkit.install import record
 from labkit.lab_book import store as book
 from labkit.lab_book.entry import BookEntry
 from labkit.models.cpu import record as tuning
@@ -70,7 +70,7 @@ def verbs(folder, key):
         ),
         "lab.zip": lambda file: pack.pack(file, parts),
         "page.html": lambda file: pages.write_text(file, f"{key} " * 1000),
-        bootstrap.STATE: lambda file: bootstrap._write_state(folder, {"extras": [key] * 100}),
+        record.RECORD: lambda file: record.write_record(folder, {"extras": [key] * 100}),
         "cpu_tuning.json": lambda file: tuning.remember(key, tuning.CpuTuning(key * 99, True, 1)),
     }
 

@@ -13,7 +13,7 @@ from labkit.classroom.settings import NAME, ClassSettings
 from labkit.errors import LabError
 from labkit.filesystem.read import read_file
 from labkit.filesystem.write import replaced
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 LONGEST_S = 60
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labkit.classroom.settings import ClassSettings
 from labkit.errors import LabError
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 GROUP = "labkit-class"
 

@@ -10,7 +10,7 @@ import nbformat
 
 from labkit.classroom.learners.fresh_lesson import freshened
 from labkit.errors import LabError
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 from .kernel import ANSWER_KEY
 

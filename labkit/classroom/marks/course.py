@@ -13,7 +13,7 @@ import psutil
 
 from labkit.errors import LabError
 from labkit.filesystem.write import write_json, write_text
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 from .assignment import STUB, as_text, lesson, source_notebook
 from .kernel import write_kernelspec

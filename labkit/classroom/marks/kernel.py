@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.filesystem.write import write_json
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 from labkit.models.storage.store import home
 from labkit.sandbox.inside import WORK, run
 from labkit.sandbox.sandbox import INSIDE

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from labkit.filesystem.disk_space import existing_folder
-from labkit.install import bootstrap
+from labkit.install import bootstrap, checkout, record
 
 from . import FAILING, FINE, WARNING, Check, listed
 
@@ -25,7 +25,7 @@ def python():
 
 
 def _is_ours():
-    return bootstrap.is_own(Path(sys.prefix))
+    return record.is_own(Path(sys.prefix))
 
 
 def _environment():
@@ -43,8 +43,8 @@ def set_up():
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         detail = "this Python has no venv module, which it needs"
         yield Check("Set-up", FAILING, detail, bootstrap.GET_VENV_MODULE)
-    venv, need = bootstrap.venv_folder(), bootstrap.CPU_GB
-    if owner := bootstrap.other_owner(venv):
+    venv, need = record.venv_folder(), bootstrap.CPU_GB
+    if owner := record.other_owner(venv):
         detail = f"{venv} belongs to another checkout, {owner}, and lacks what this one needs"
         yield Check("Set-up", FAILING, detail, "Set LABKIT_VENV to another folder for this one.")
         return
@@ -67,7 +67,7 @@ def packages():
         return
     extras = {
         name: all(r.name == "labkit" or _version(r.name) for r in _requires("labkit", {name}))
-        for name in bootstrap.read_project()["project"].get("optional-dependencies", {})
+        for name in checkout.read_project()["project"].get("optional-dependencies", {})
     }
     needed = _needed({name for name, here in extras.items() if here})
     missing = sorted({r.name for _, r in needed if not _version(r.name)})
@@ -130,11 +130,11 @@ def _requires(name, extras):
     """The requirements of a package here; labkit's are pyproject.toml's, installed or not."""
     from packaging.requirements import InvalidRequirement, Requirement
 
-    left_out = bootstrap.read_project()["tool"]["labkit"]["heavy"] if bootstrap.is_light() else ()
+    left_out = checkout.read_project()["tool"]["labkit"]["heavy"] if record.is_light() else ()
     if name == "labkit":
-        project = bootstrap.read_project()["project"]
+        project = checkout.read_project()["project"]
         parts = [project.get("optional-dependencies", {}).get(extra, []) for extra in extras]
-        own = bootstrap.required([bootstrap.LIGHT] if bootstrap.is_light() else [])
+        own = checkout.required([checkout.LIGHT] if record.is_light() else [])
         texts = sum(parts, [] if extras else own)
     else:
         texts = metadata.requires(name) or []
@@ -183,7 +183,7 @@ def _differing(names):
     from packaging.utils import canonicalize_name
     from packaging.version import Version
 
-    lock = (bootstrap.ROOT / "requirements.lock").read_text(encoding="utf-8")
+    lock = (checkout.ROOT / "requirements.lock").read_text(encoding="utf-8")
     lines = [line for line in lock.splitlines() if line and not line.startswith("#")]
     for pin in map(Requirement, lines):
         version = _version(pin.name) if canonicalize_name(pin.name) in names else None

@@ -20,7 +20,7 @@ from labkit.classroom.settings import ClassSettings, class_command, class_folder
 from labkit.errors import LabError
 from labkit.filesystem.read import read_file
 from labkit.formatting import number_of
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 from labkit.models.storage.store import home
 
 from ..lab import LOOPBACK, checked_port, free_port

@@ -24,7 +24,7 @@ from traitlets import default
 
 from labkit.errors import PYTHON
 from labkit.formatting import printable
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 CELL_TIMEOUT_S = 600
 TRACEBACK_LINES = 25  # the end of a traceback shows the failing line

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labkit.errors import LabError
 from labkit.formatting import shell_quoted
-from labkit.install.bootstrap import ROOT
+from labkit.install.checkout import ROOT
 
 
 def find_notebooks(names: list[str]) -> list[Path]:
@@ -25,7 +25,7 @@ def find_notebooks(names: list[str]) -> list[Path]:
 
 
 def find_notebook(name: str) -> Path:
-    """The file of one notebook; a LabError, whose hint names the nearest, if there is none."""
+    """The file of one notebook, or a LabError whose hint names the nearest."""
     for folder in (Path(), ROOT, ROOT / "notebooks"):
         for file in (folder / name, folder / f"{name}.ipynb"):
             if os.path.isfile(file):
