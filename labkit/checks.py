@@ -39,6 +39,23 @@ def check_whole(
         raise ValueError(f"{name} must be a whole number, {bound}{end}; got {value!r}")
 
 
+def check_one_of(name: str, value: Any, known: Iterable[str], *, or_none: bool = False) -> None:
+    """Raises a ValueError unless an argument is one of the names that are known.
+
+    >>> check_one_of("half", "practice", ("practice", "held out"))
+    """
+    names = tuple(known)
+    if (or_none and value is None) or (isinstance(value, str) and value in names):
+        return
+    end = ", or None" if or_none else ""
+    raise ValueError(f"{name} must be one of {', '.join(names)}{end}; got {value!r}")
+
+
+def check_seed(seed: Any) -> None:
+    """Raises a ValueError unless a seed is a whole number from which draws can begin."""
+    check_whole("seed", seed, 0, 2**63 - 1)
+
+
 def checked_several(name: str, values: Any, of: type, what: str) -> tuple:
     """An argument of one value or more as a tuple; a ValueError for anything else.
 

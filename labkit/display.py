@@ -34,7 +34,7 @@ def plot(result: Any, kind: str | None = None, **options: Any) -> Any:
     if figures is None:
         raise TypeError(f"plot draws what the lab's verbs return; got {type(result).__name__}")
     figures = figures if isinstance(figures, dict) else {"figure": figures}
-    if kind is not None and kind not in figures:
+    if kind is not None and not (isinstance(kind, str) and kind in figures):
         name, kinds = type(result).__name__, ", ".join(figures)
         known = f"one of {kinds}" if len(figures) > 1 else "left out, as there is one figure"
         raise ValueError(f"kind of a {name} must be {known}; got {kind!r}")

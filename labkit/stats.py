@@ -54,8 +54,7 @@ def items_behind(share: float, low: float, high: float, level: float = LEVEL) ->
 
 def z_of(level: float) -> float:
     """How many standard deviations to each side hold that share of a normal distribution."""
-    if not 0 < level < 1:
-        raise ValueError(f"level must be above 0 and below 1; got {level!r}")
+    check_number("level", level, "above 0 and below 1", lambda x: 0 < x < 1)
     return NormalDist().inv_cdf((1 + level) / 2)
 
 

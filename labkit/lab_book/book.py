@@ -6,7 +6,7 @@ from datetime import date
 from html import escape
 from pathlib import Path
 
-from labkit.checks import checked_path
+from labkit.checks import check_one_of, checked_path
 from labkit.formatting import number_of
 from labkit.ui.table import grid
 
@@ -66,8 +66,7 @@ class LabBook:
         if notebook is None and before is None:
             raise ValueError("forget needs a notebook, before=…, or both: it cannot be undone")
         names = sorted({page.notebook for page in self.pages})
-        if notebook is not None and notebook not in names:
-            raise ValueError(f"notebook must be one of {', '.join(names)}; got {notebook!r}")
+        check_one_of("notebook", notebook, names, or_none=True)
         day = None if before is None else _day(before)
         for name in names if notebook is None else [notebook]:
             store.forget(name, lambda page: day is not None and page.day >= day)

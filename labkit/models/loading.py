@@ -70,6 +70,8 @@ def open_model(
         LabError: unknown name (the message suggests the nearest), no network, no disk space, too
             little memory, damaged files, pickled weights, a device that is not here.
     """
+    if packed not in (None, True, False):
+        raise ValueError(f"packed must be True, False or None; got {packed!r}")
     name = full_name(str(name))
     entry = CATALOGUE.get(name)
     if entry and entry.kind == "embedding":

@@ -66,6 +66,8 @@ def cloud(
     check_timeouts(connect_timeout_s, read_timeout_s)
     if not isinstance(model, str | None):
         raise ValueError(f"model must be a name that the provider has, or None; got {model!r}")
+    if not isinstance(address, str | None):
+        raise ValueError(f"address must be where the provider answers, or None; got {address!r}")
     if budget is not None:
         check_type("budget", budget, Budget, "lab.Budget")
     asked, base_url = _provider(provider, address)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.checks import check_one_of
+
 # How much white space may stand between the parts of a JSON text.
 WHITESPACE: dict[str, Any] = {
     "any": {"whitespace_flexible": True},
@@ -143,9 +145,7 @@ def json_schema(schema: Mapping[str, Any] | str, *, whitespace: str = "bounded")
     """
     from llguidance import LLMatcher
 
-    if whitespace not in WHITESPACE:
-        known = ", ".join(WHITESPACE)
-        raise ValueError(f"whitespace must be one of {known}; got {whitespace!r}")
+    check_one_of("whitespace", whitespace, WHITESPACE)
     try:
         parsed = json.loads(schema) if isinstance(schema, str) else dict(schema)
         source = json.dumps(parsed, ensure_ascii=False)

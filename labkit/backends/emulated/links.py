@@ -84,6 +84,6 @@ def find_link(link: str | Link) -> Link:
     """
     if isinstance(link, Link):
         return link
-    if link not in LINKS:
+    if not isinstance(link, str) or link not in LINKS:
         raise ValueError(f"link must be a Link or one of {', '.join(LINKS)}; got {link!r}")
     return LINKS[link]

@@ -14,9 +14,14 @@ from labkit.backends.remote.http.network import open_network
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.remote.protocols.openai_api import OpenAI
 from labkit.backends.remote.protocols.parameters import PARAMETERS
-from labkit.backends.remote.transport import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Transport
+from labkit.backends.remote.transport import (
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    Transport,
+    check_timeouts,
+)
 from labkit.backends.served.model import ServedModel
-from labkit.checks import check_type
+from labkit.checks import check_type, check_whole
 from labkit.interrupts.delayed import delayed_interrupts
 
 from .links import Link, find_link
@@ -56,6 +61,8 @@ def stand_in(
         ValueError: no such link, or something else than a model that llama.cpp reads.
     """
     found = find_link(link)
+    check_whole("seed", seed, 0, or_none=True)
+    check_timeouts(connect_timeout_s, read_timeout_s)
     kinds = (str, LlamaCppModel, ServedModel)
     check_type("model", model, kinds, "lab.load_llamacpp, or be the name of such a model")
     engine = _engine(model)

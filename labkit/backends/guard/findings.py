@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from labkit.checks import check_one_of
+
 # Kind: description, and the word in its placeholder.
 SECRETS = {
     "api key": ("a key of a model provider or another web service", "API_KEY"),
@@ -52,8 +54,7 @@ class Finding:
     text: str
 
     def __post_init__(self):
-        if self.kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}")
+        check_one_of("kind", self.kind, KINDS)
         if not 0 <= self.start < self.end or self.end - self.start != len(self.text):
             raise ValueError(
                 f"start and end must enclose the text, {len(self.text)} characters; "

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from labkit.backends.prompts import Messages
+from labkit.checks import check_one_of
 from labkit.errors import LabError
 
 from .findings import Finding
@@ -66,7 +67,7 @@ class Policy:
     ask: Callable[[Sequence[Finding]], str] | None = None
 
     def __post_init__(self):
-        _known("action", self.action, ACTIONS)
+        check_one_of("action", self.action, ACTIONS)
         if isinstance(self.kinds, Iterable) and not isinstance(self.kinds, str):
             object.__setattr__(self, "kinds", tuple(self.kinds))  # a generator is read once
         check_kinds(self.kinds)
@@ -134,7 +135,7 @@ class Policy:
         if self.ask is None:
             return "block"
         answer = self.ask(findings)
-        _known("the answer of ask", answer, ("block", "redact", "allow"))
+        check_one_of("the answer of ask", answer, ("block", "redact", "allow"))
         return answer
 
 
@@ -175,11 +176,6 @@ def as_policy(policy: Policy | str | None) -> Policy | None:
     if isinstance(policy, str):
         return Policy(policy)
     raise ValueError(f"policy must be a lab.Policy, an action's name or None; got {policy!r}")
-
-
-def _known(argument: str, value: Any, known) -> None:
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{argument} must be one of {', '.join(known)}; got {value!r}")
 
 
 def _map_texts(part: Any, change: Callable[[str], str]) -> Any:

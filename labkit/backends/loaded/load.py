@@ -48,6 +48,8 @@ def load(
     """
     if not isinstance(name, str | Path):
         raise ValueError(f"name must be a model's name or path; got {name!r}")
+    if server is not None and not isinstance(server, str):
+        raise ValueError(f"server must be its address, or None; got {server!r}")
     chosen = {"device": device, "dtype": dtype, "packed": packed}
     is_chosen = any(value is not None for value in chosen.values())
     address = server or (None if is_chosen else os.environ.get(SERVER))

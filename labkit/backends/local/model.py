@@ -16,6 +16,7 @@ from labkit.backends.prompts import Messages, checked_messages, checked_prompt
 from labkit.backends.reply import RowsStream, Stream
 from labkit.backends.settings import Settings, check_rows
 from labkit.backends.steps import Alternative, Step
+from labkit.checks import check_one_of
 from labkit.models.loading import LoadedModel, open_model
 from labkit.models.machine import inspect_machine, usable_by_torch
 from labkit.models.memory_plan import context_length, gpu_free_bytes
@@ -56,9 +57,7 @@ def load(
     """
     devices, dtypes = ("cuda", "mps", "cpu"), ("float32", "bfloat16", "float16")
     for argument, value, known in (("device", device, devices), ("dtype", dtype, dtypes)):
-        if value not in (None, *known):
-            names = ", ".join(known)
-            raise ValueError(f"{argument} must be one of {names}, or None; got {value!r}")
+        check_one_of(argument, value, known, or_none=True)
     return LocalModel(
         open_model(name, device=device, dtype=dtype, packed=packed, accept_terms=accept_terms)
     )

@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from labkit.backends.guard.policy import Policy
+from labkit.checks import check_one_of
 from labkit.errors import LabError
 
 from .addresses import checked_address
@@ -57,8 +58,7 @@ def connect(
     """
     if model is not None and (not isinstance(model, str) or not model.strip()):
         raise ValueError(f"model must be a name that the server has, or None; got {model!r}")
-    if kind is not None and kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, or None; got {kind!r}")
+    check_one_of("kind", kind, KINDS, or_none=True)
     check_timeouts(connect_timeout_s, read_timeout_s)
     key = None if api_key is None else use_key(api_key)
     if isinstance(address, Server):

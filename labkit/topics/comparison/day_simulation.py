@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
 
-from labkit.checks import check_whole
+from labkit.checks import check_one_of, check_seed, check_whole
 from labkit.formatting import number_of
 from labkit.lab_book.entry import BookEntry
 from labkit.stats import percentile
@@ -170,8 +170,8 @@ def simulate_day(
     """
     for name, value in (("requests", requests), ("days", days)):
         check_whole(name, value, 1, 100_000)
-    if until not in UNTIL:
-        raise ValueError(f"until must be 'first' or 'end'; got {until!r}")
+    check_one_of("until", until, UNTIL)
+    check_seed(seed)
     waits = [
         _waiting(name, group, until, requests, days, seed)
         for name, group in _groups(replies).items()

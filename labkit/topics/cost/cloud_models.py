@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from labkit.checks import check_number
+from labkit.checks import check_number, checked_several
 from labkit.lab_book import store
 
 from .facts import facts_file, find_entry
@@ -40,7 +40,11 @@ def cloud_models(names: Iterable[str] | None = None) -> tuple[PricedModel, ...]:
     keys = ("id", "title", "released", "tokenizer", "score_name")
     entries = facts_file("cloud_models.json")["models"]
     known = {each["id"]: PricedModel(*(each[key] for key in keys)) for each in entries}
-    chosen = known if names is None else (names,) if isinstance(names, str) else tuple(names)
+    if names is None:
+        names = known
+    elif not isinstance(names, str):
+        names = checked_several("models", names, str, "at least one model's name, of the list")
+    chosen = (names,) if isinstance(names, str) else names
     found = (find_entry("models", name, known) for name in chosen)
     return tuple(sorted(found, key=lambda model: model.released))
 

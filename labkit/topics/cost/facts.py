@@ -242,8 +242,8 @@ def tariff(
         ValueError: an unknown country or currency, or a price out of range.
     """
     data = facts_file("electricity.json")
+    rate = find_entry("currency", currency, data["currencies"])["usd"]
     if per_kwh is not None:
-        rate = find_entry("currency", currency, data["currencies"])["usd"]
         return estimate("per_kwh", per_kwh, 100).times(rate)
     known = {entry["country"]: entry for entry in data["tariffs"]}
     if country is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labkit.backends.capabilities import check_backend
 from labkit.backends.generate import Backend, generate
 from labkit.formatting import digits, in_lines
 from labkit.lab_book import store
@@ -231,6 +232,8 @@ def this_machine(
     Raises:
         ValueError: a number out of range.
     """
+    if model is not None:
+        check_backend("model", model)
     name = model.name if model else _timed_last()
     speeds = {key: _from_book(key, name) if name else None for key in ASSUMED_SPEEDS}
     if model and None in speeds.values():

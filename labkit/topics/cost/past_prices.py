@@ -83,12 +83,9 @@ def price_history(*, models: Iterable[str] | None = None, **settings: Any) -> Pr
     """
     if "model" in settings:
         raise ValueError(f"models takes the names, one or more; got model={settings['model']!r}")
-    chosen = cloud_models(models)
-    if not chosen:
-        raise ValueError(f"models must name at least one model; got {models!r}")
     return PriceHistory(
         tuple(
             PricedWeek(each, week(model=each.id, **settings), mmlu_percent(each.score_name))
-            for each in chosen
+            for each in cloud_models(models)
         )
     )

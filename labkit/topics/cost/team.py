@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.checks import check_number, check_whole
+from labkit.checks import check_number, check_seed, check_whole
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 
@@ -155,6 +155,7 @@ def share_hardware(
         raise ValueError(f"people must be 1 to 100 sizes of teams; got {len(sizes)}")
     for size in sizes:
         check_whole("people", size, 1, 100_000)
+    check_seed(seed)
     teams = (_team(size, seconds, questions_per_hour, seed) for size in sorted(set(sizes)))
     return SharedHardware(seconds, questions_per_hour, tuple(teams))
 

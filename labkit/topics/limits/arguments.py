@@ -1,7 +1,6 @@
 """What all verbs of this topic check alike, and say alike of their results."""
 
 from labkit.backends.capabilities import ScoringModel
-from labkit.checks import check_whole
 from labkit.errors import LabError
 
 
@@ -13,11 +12,6 @@ def check_model(model: ScoringModel) -> None:
             f"{getattr(model, 'name', model)!r} does not give them.",
             'A model that runs in this process does: lab.load("smollm2-135m").',
         )
-
-
-def check_seed(seed: int) -> None:
-    """Raises a ValueError unless a seed is a whole number from which draws can begin."""
-    check_whole("seed", seed, 0, 2**63 - 1)
 
 
 def how_measured(came: int, asked: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.checks import check_number, check_type
+from labkit.checks import check_number, check_one_of, check_type
 from labkit.data import read_data
 from labkit.lab_book.entry import BookEntry
 from labkit.models.prices import Price, look_up_price
@@ -64,8 +64,7 @@ class LanguageTable:
         Raises:
             ValueError: the tokenizer is not in the table.
         """
-        if name not in self.names:
-            raise ValueError(f"name must be one of {', '.join(self.names)}; got {name!r}")
+        check_one_of("name", name, self.names)
         column = self.names.index(name)
         return tuple(row[column] for row in self.comparison.counts)
 

@@ -492,6 +492,7 @@ def test_hanging_up_leaves_the_encryption_on():
 def test_what_is_stopped_before_it_is_connected_sends_nothing(scripted, monkeypatch, how):
     address, asked = scripted(piece("Sky"), END)
     looking, found, look_up = threading.Event(), threading.Event(), socket.getaddrinfo
+    before = threading.enumerate()
 
     def slow(*asked_for, **more):
         looking.set()
@@ -508,8 +509,10 @@ def test_what_is_stopped_before_it_is_connected_sends_nothing(scripted, monkeypa
         threading.Thread(target=lambda: looking.wait(20) and _thread.interrupt_main()).start()
         with pytest.raises(KeyboardInterrupt):
             server.models()
+    reading = [each for each in threading.enumerate() if each not in before]
     found.set()
-    assert not until(lambda: asked, 0.5)
+    assert until(lambda: not any(each.is_alive() for each in reading), 10)
+    assert not asked
 
 
 def test_a_host_of_no_name_is_a_sentence():

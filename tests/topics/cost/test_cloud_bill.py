@@ -169,7 +169,7 @@ def test_the_history_is_dated_and_says_with_which_models_the_article_holds():
         history.of("gpt-2")
     with pytest.raises(ValueError, match=r"Did you mean 'gpt-4\.1'"):
         price_history(models=["gpt-4.1x"])
-    with pytest.raises(ValueError, match="at least one model"):
+    with pytest.raises(ValueError, match="models must be at least one model"):
         price_history(models=[])
     with pytest.raises(ValueError, match="models takes the names"):
         price_history(model="gpt-4")

@@ -144,7 +144,7 @@ def test_a_providers_speed_is_not_this_machines(book):
 def test_a_model_is_timed_where_the_book_has_none(book, monkeypatch):
     reply = types.SimpleNamespace(prompt_tokens=20, ttft_s=0.1, decode_tokens_per_s=12.5)
     monkeypatch.setattr(own_machine, "generate", lambda *_, **__: reply)
-    machine = this_machine(types.SimpleNamespace(name="smollm2-135m"))
+    machine = this_machine(types.SimpleNamespace(name="smollm2-135m", stream=print))
     speeds = (machine.decode_tokens_per_s, machine.prefill_tokens_per_s)
     assert [each.likely for each in speeds] == [12.5, 200.0]
     assert "measured now" in speeds[0].source and speeds[0].origin == "measured"

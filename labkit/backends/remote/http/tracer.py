@@ -125,7 +125,8 @@ class Tracer:
         """Called by httpx2; of several rounds, as through a proxy, the last one counts."""
         stage = event.partition(".")[2]
         if self.stopped.is_set() and stage in SENDING:
-            raise httpcore2.WriteError("stopped")
+            # After a WriteError it would read the answer to what was never asked, for ever.
+            raise httpcore2.NetworkError("stopped")
         self._at[stage] = time.perf_counter()
         result = info.get("return_value")
         if isinstance(result, CountedConnection):

@@ -4,7 +4,7 @@ from typing import Any
 
 from labkit.backends.llamacpp.model import LlamaCppModel
 from labkit.backends.prompts import Messages
-from labkit.checks import check_whole
+from labkit.checks import check_one_of, check_whole
 from labkit.errors import LabError
 
 METHODS = {
@@ -73,8 +73,7 @@ def check_model(model: Any) -> None:
 
 def check_method(model: LlamaCppModel, method: str) -> None:
     """Raises an error unless it is a method, and the model can do it."""
-    if not isinstance(method, str) or method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    check_one_of("method", method, METHODS)
     if method in NEED_FIM and model.fim_tokens is None:
         raise LabError(
             f"{model.name} was not made to fill in the middle: it has no tokens for it.",

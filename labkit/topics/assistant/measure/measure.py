@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from labkit.backends.llamacpp.model import LlamaCppModel
-from labkit.checks import check_whole
+from labkit.checks import check_one_of, check_whole
 from labkit.interrupts.cell import progress
 from labkit.sandbox.code_tasks import code_tasks
 from labkit.sandbox.sandbox import run_code
@@ -47,11 +47,9 @@ def measure_completions(
             HumanEval could not be downloaded.
     """
     check_model(model)
-    if cut not in KINDS:
-        raise ValueError(f"cut must be one of {', '.join(KINDS)}; got {cut!r}")
+    check_one_of("cut", cut, KINDS)
     chosen, missing = _methods(model, methods)
-    if tasks not in tuple(TITLES):
-        raise ValueError(f"tasks must be one of {', '.join(TITLES)}; got {tasks!r}")
+    check_one_of("tasks", tasks, TITLES)
     pool = code_tasks(tasks)
     check_whole("items", items, 1, len(pool))
     began, interrupted = time.perf_counter(), False

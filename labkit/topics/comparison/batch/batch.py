@@ -16,7 +16,7 @@ from labkit.backends.generate import stream as stream_from
 from labkit.backends.prompts import Messages
 from labkit.backends.reply import Reply, Stream
 from labkit.backends.settings import Settings
-from labkit.checks import check_whole
+from labkit.checks import check_whole, checked_path
 from labkit.errors import BusyError, LabError
 from labkit.filesystem.read import read_file
 from labkit.interrupts.cell import progress
@@ -112,7 +112,8 @@ class BatchRun:
         # A variant's own settings are part of what its answers are known by.
         each = {name: Settings(**own_settings(b, settings)) for name, b in self._backends.items()}
         self._jobs = make_jobs(prompts, each, raw=raw)
-        self._max_concurrent, self._file = max_concurrent, file
+        self._max_concurrent = max_concurrent
+        self._file = None if file is None else checked_path("file", file)
         self._rows: dict[str, BatchRow] = {}
         self._news: queue.SimpleQueue[tuple[BatchJob, BatchRow | str]] = queue.SimpleQueue()
         self._tries, self._waited = Counter(), Counter()

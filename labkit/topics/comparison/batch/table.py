@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from labkit.backends.prompts import Messages, checked_messages
 from labkit.backends.remote.api_keys import without_keys
 from labkit.backends.reply import Reply
+from labkit.checks import check_one_of
 from labkit.filesystem.read import parse
 
 from .job import BatchJob
@@ -214,8 +215,7 @@ class BatchTable:
             column: one of `COLUMNS`.
             descending: largest first.
         """
-        if column not in COLUMNS:
-            raise ValueError(f"column must be one of {', '.join(COLUMNS)}; got {column!r}")
+        check_one_of("column", column, COLUMNS)
         value = COLUMNS[column][1]
         known = [row for row in self.rows if value(row) is not None]
         unknown = [row for row in self.rows if value(row) is None]

@@ -4,7 +4,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from labkit.backends.capabilities import model_of
-from labkit.backends.prompts import Messages
+from labkit.backends.prompts import Messages, check_text
 from labkit.backends.remote.discovery import is_loopback
 from labkit.backends.reply import Reply
 from labkit.interrupts.cell import progress
@@ -146,6 +146,8 @@ def compare(
         ValueError: no backends, or a prompt or setting that is out of range. A setting that only
             one backend rejects is an error of its column.
     """
+    if reference is not None:
+        check_text(reference, "reference")
     run = ConcurrentRun(prompt, backends, raw=raw, sequential=sequential, **settings)
     with (
         progress(unit="token", desc="compare") as bar,

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
+from labkit.backends.capabilities import check_backend
 from labkit.backends.cloud.cloud import cloud, clouds
 from labkit.backends.emulated.links import Link, find_link
 from labkit.backends.emulated.stand_in import StandIn, stand_in
 from labkit.backends.generate import Backend
 from labkit.backends.llamacpp.model import LlamaCppModel, load_llamacpp
 from labkit.backends.loaded.load import SERVER, load
+from labkit.backends.prompts import check_text
 from labkit.backends.recorded import Recording, recordings, replay
 from labkit.backends.remote.budget import Budget
 from labkit.backends.remote.connect import connect
 from labkit.backends.remote.discovery import servers
 from labkit.backends.remote.model import RemoteModel
 from labkit.backends.served.model import ServedModel
+from labkit.checks import check_type
 from labkit.errors import LabError
 from labkit.models.machine import has_torch
 
@@ -97,10 +100,14 @@ def line_up(
         budget: the spending limit for providers; None: ten US cents.
     Raises:
         LabError: llama.cpp or the model is missing.
-        ValueError: no such link.
+        ValueError: no such link, or another argument is not what it should be.
     """
-    local = local or _local()
-    budget = budget or Budget(LIMIT_USD)
+    if prompt is not None:
+        check_text(prompt, "prompt")
+    local = _local() if local is None else local
+    check_backend("local", local)
+    budget = Budget(LIMIT_USD) if budget is None else budget
+    check_type("budget", budget, Budget, "lab.Budget")
     found, notes = _local_servers()
     remote = _providers(budget)
     notes += [f"Provider: {each.name}, key found; {budget.summary}." for each in remote]

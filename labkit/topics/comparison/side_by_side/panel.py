@@ -42,6 +42,8 @@ def compare_panel(
     """
     check_text(prompt, "prompt")
     check_typed(prompt, "prompt")
+    if reference is not None:
+        check_text(reference, "reference")
     run = ConcurrentRun(prompt, backends, sequential=sequential, raw=raw, **settings)
     return ComparePanel(run, settings, reference, raw=raw)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
+from labkit.checks import check_seed, checked_path
 from labkit.errors import LabError
 from labkit.filesystem.write import cleaned
 from labkit.formatting import CONTROL
@@ -59,8 +60,9 @@ def vote_panel(
     """
     if not isinstance(voter, str) or CONTROL.search(voter):
         raise ValueError(f"voter must be a name without control characters; got {voter!r}")
-    chosen = two_names(table, names)
-    return VotePanel(make_pairs(table, chosen, seed=seed), chosen, file, voter)
+    check_seed(seed)
+    path, chosen = None if file is None else checked_path("file", file), two_names(table, names)
+    return VotePanel(make_pairs(table, chosen, seed=seed), chosen, path, voter)
 
 
 class VotePanel(Panel):

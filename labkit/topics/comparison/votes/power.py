@@ -110,6 +110,7 @@ def votes_needed(
     """
     check_number("share", share, "0 to 1 and not 0.5", lambda x: 0 <= x <= 1 and x != 0.5)
     check_number("power", power, "above 0 and below 1", lambda x: 0 < x < 1)
+    check_number("level", level, "above 0 and below 1", lambda x: 0 < x < 1)
     check_number("undecided", undecided, "at least 0 and below 1", lambda x: 0 <= x < 1)
     return math.ceil(_decided_needed(max(share, 1 - share), power, level) / (1 - undecided))
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from labkit.checks import check_one_of
 from labkit.formatting import number_of
 from labkit.lab_book.entry import BookEntry, entry_of_share
 from labkit.stats import ALPHA, LEVEL, mcnemar_p, share_interval
@@ -215,8 +216,7 @@ def cast(ballot: Ballot, pair: Pair, choice: str) -> Ballot:
     Raises:
         ValueError: a choice that is not in `CHOICES`.
     """
-    if choice not in CHOICES:
-        raise ValueError(f"choice must be one of {', '.join(CHOICES)}; got {choice!r}")
+    check_one_of("choice", choice, CHOICES)
     vote = Vote(pair.prompt, pair.a, pair.b, choice, pair.digest)
     return replace(ballot, votes=(*ballot.votes, vote))
 

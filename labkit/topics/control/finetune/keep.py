@@ -14,7 +14,7 @@ import torch
 
 from labkit.backends.llamacpp.model import expected_tokens, load_llamacpp
 from labkit.backends.local.model import LocalModel, load
-from labkit.checks import check_number, check_type
+from labkit.checks import check_number, check_one_of, check_type
 from labkit.errors import LabError
 from labkit.filesystem.disk_space import require_disk
 from labkit.filesystem.write import write_json, write_text
@@ -123,8 +123,7 @@ def keep_model(
     """
     check_type("tuning", tuning, FineTuning, "lab.control.fine_tune")
     _check_name(name)
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
+    check_one_of("kind", kind, KINDS)
     check_number("strength", strength, "0 to 4", lambda x: 0 <= x <= 4)
     strength = float(strength)
     size = sum(each.numel() for each in tuning.base.model.parameters())

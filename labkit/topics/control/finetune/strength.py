@@ -12,7 +12,7 @@ import torch
 from labkit.backends.local.decoding.option_scores import ROWS, option_logprobs
 from labkit.backends.local.decoding.padded_answers import padded_answers
 from labkit.backends.local.model import LocalModel
-from labkit.backends.prompts import Messages
+from labkit.backends.prompts import Messages, check_text
 from labkit.checks import check_number, check_type, checked_several
 from labkit.data import read_data
 from labkit.errors import LabError
@@ -165,7 +165,9 @@ def vary_strength(
         raise LabError(
             "Nothing was trained: it was stopped before the first step.", "Run it again."
         )
-    if probe is None:
+    if probe is not None:
+        check_text(probe, "probe")
+    else:
         probe = (tuning.examples.held_out or tuning.examples.train)[0].prompt
     points = []
     with progress(total=len(set(strengths)), unit="strength", desc="strength") as bar:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labkit.checks import check_number, check_whole
+from labkit.checks import check_number, check_one_of, check_type, check_whole
 from labkit.formatting import in_lines, usd, without_control
 from labkit.lab_book.book import LabBook, book
 from labkit.lab_book.entry import BookEntry, entries_of
@@ -64,8 +64,8 @@ def work(
     line = " ".join(without_control(name).split()) if isinstance(name, str) else ""
     if not 0 < len(line) <= LONGEST_NAME:
         raise ValueError(f"name must be a text of 1 to {LONGEST_NAME} characters; got {name!r}")
-    _check_known("like", like, TESTS)
-    _check_known("sensitivity", sensitivity, SENSITIVITIES)
+    check_one_of("like", like, TESTS)
+    check_one_of("sensitivity", sensitivity, SENSITIVITIES)
     check_number("per_week", per_week, "0 to 10,000,000", lambda x: 0 <= x <= 1e7)
     check_whole("tokens_in", tokens_in, 1, 1_000_000)
     check_whole("tokens_out", tokens_out, 1, 1_000_000)
@@ -74,11 +74,6 @@ def work(
         check_number("most_s", most_s, "above 0", lambda x: x > 0)
     sizes = (per_week, tokens_in, tokens_out)
     return WorkKind(line, *sizes, sensitivity, like, least_right, most_s)
-
-
-def _check_known(argument: str, value: Any, known) -> None:
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{argument} must be one of {', '.join(known)}; got {value!r}")
 
 
 def as_tuple(name: str, values: Any, is_one: Callable[[Any], bool], what: str) -> tuple:
@@ -239,11 +234,12 @@ def recommend(
     names = tuple(dict.fromkeys(names))
     what = "names of hardware, or from lab.cost.hardware"
     owned = as_tuple("cards", cards, lambda e: isinstance(e, str | Hardware), what)
-    _check_known("may_leave", may_leave, (NOTHING, *SENSITIVITIES))
+    check_one_of("may_leave", may_leave, (NOTHING, *SENSITIVITIES))
     if budget_usd is not None:
         check_number("budget_usd", budget_usd, "at least 0", lambda x: x >= 0)
     power, owned = find_tariff(electricity), [hardware(each) for each in owned]
     known = book() if book_of is None else book_of
+    check_type("book_of", known, LabBook, "lab.book")
     fresh = tuple(entry for each in _results(measured) for entry in entries_of(each))
     page = Page("10_decide", now(), this_machine(), (), fresh)
     numbers = BookNumbers(LabBook((*known.pages, page)), this_machine())

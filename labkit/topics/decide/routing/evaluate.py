@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from labkit.backends.prompts import check_text
 from labkit.backends.routed.plan import LARGE
 from labkit.checks import check_type
 from labkit.errors import PYTHON
@@ -59,6 +60,7 @@ def evaluate(
             f"held_out must be of the half 'held out' and of {learned.small}; got {held_out.half!r}"
             f" of {held_out.names[0]}"
         )
+    check_text(cloud, "cloud")
     watts = BookNumbers(book(), this_machine()).watts
     power_usd = watts.likely * find_tariff(electricity).likely / 3.6e6
     larges = [(f"{ALWAYS_RIGHT}, priced as {cloud}", "assumed", _perfect(held_out, cloud))]

@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
-from labkit.backends.capabilities import Backend, ScoringModel
+from labkit.backends.capabilities import Backend, ScoringModel, check_backend
 from labkit.backends.generate import generate
 from labkit.backends.loaded.decoding import option_logprobs, padded_answers
 from labkit.backends.routed.route import NOTHING, answer_logprob
-from labkit.checks import check_whole, checked_several
+from labkit.checks import check_one_of, check_seed, check_whole, checked_several
 from labkit.errors import LabError
 from labkit.interrupts.cell import progress
 
@@ -45,13 +45,16 @@ def grade(
         ValueError: an argument is out of range.
         LabError: a model has no chat template, reports no log-probabilities, or fails.
     """
-    if half not in HALVES:
-        raise ValueError(f"half must be 'practice' or 'held out'; got {half!r}")
+    check_one_of("half", half, HALVES)
     what = f"of {', '.join(TESTS)}"
     tests = tuple(dict.fromkeys(checked_several("tests", tests, str, what)))
     if not set(tests) <= set(TESTS):
         raise ValueError(f"tests must be {what}; got {tests!r}")
     check_whole("items", items, 5, MOST_ITEMS)
+    check_seed(seed)
+    check_backend("small", small)
+    if large is not None:
+        check_backend("large", large)
     models = [each for each in (small, large) if each is not None]
     asked = questions(tests, items, half, seed)
     began, found = time.perf_counter(), [[] for _ in models]

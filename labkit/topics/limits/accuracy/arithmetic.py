@@ -5,8 +5,7 @@ import random
 from collections.abc import Sequence
 
 from labkit.backends.capabilities import ScoringModel
-from labkit.checks import check_whole, checked_several
-from labkit.topics.limits.arguments import check_seed
+from labkit.checks import check_seed, check_whole, checked_several
 
 from .accuracy_map import AccuracyMap, MapPlan, ask_map
 from .ask import Question

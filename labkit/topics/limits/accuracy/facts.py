@@ -4,9 +4,8 @@ import random
 from dataclasses import dataclass
 
 from labkit.backends.capabilities import ScoringModel
-from labkit.checks import check_whole
+from labkit.checks import check_seed, check_whole
 from labkit.lab_book.entry import BookEntry, entry_of_share
-from labkit.topics.limits.arguments import check_seed
 
 from .accuracy_map import AccuracyMap, Cell, MapPlan, ask_map
 from .ask import Question

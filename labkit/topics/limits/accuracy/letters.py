@@ -4,8 +4,7 @@ import random
 from collections.abc import Callable
 
 from labkit.backends.capabilities import ScoringModel
-from labkit.checks import check_whole
-from labkit.topics.limits.arguments import check_seed
+from labkit.checks import check_seed, check_whole
 
 from .accuracy_map import AccuracyMap, MapPlan, ask_map
 from .ask import Question

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from labkit.backends.capabilities import ScoringModel
-from labkit.checks import check_number, check_type, check_whole
+from labkit.checks import check_number, check_seed, check_type, check_whole
 from labkit.formatting import in_lines, number_of
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
-from labkit.topics.limits.arguments import check_model, check_seed, how_measured
+from labkit.topics.limits.arguments import check_model, how_measured
 
 from .accuracy_map import AccuracyMap
 from .ask import Question

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.backends.loaded.decoding import padded_answers
-from labkit.checks import check_number, check_whole
+from labkit.checks import check_number, check_one_of, check_seed, check_whole
 from labkit.formatting import in_lines, number_of
 from labkit.interrupts.cell import progress
 from labkit.lab_book.entry import BookEntry
@@ -15,7 +15,7 @@ from labkit.sandbox.code_tasks import END, SETS, CodeTask, code_tasks, has_passe
 from labkit.sandbox.sandbox import MIB, Limits, SandboxRun, run_code
 from labkit.stats import bootstrap_interval, share_interval
 from labkit.topics.limits.accuracy.ask import prompt_ids
-from labkit.topics.limits.arguments import check_model, check_seed, how_measured
+from labkit.topics.limits.arguments import check_model, how_measured
 
 from .pass_at_k import pass_at_k
 
@@ -181,8 +181,7 @@ def write_code(
         LabError: the model does not run in this process, or HumanEval could not be downloaded.
     """
     check_model(model)
-    if tasks not in SETS:  # before the cache, which takes no list
-        raise ValueError(f"tasks must be one of {', '.join(SETS)}; got {tasks!r}")
+    check_one_of("tasks", tasks, SETS)
     chosen = code_tasks(tasks)
     check_whole("items", items, 1, len(chosen))
     check_whole("samples", samples, 1, 100)

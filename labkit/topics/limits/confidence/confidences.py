@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.backends.loaded.decoding import option_logprobs
-from labkit.checks import check_whole
+from labkit.checks import check_seed, check_whole
 from labkit.interrupts.cell import progress
 from labkit.topics.limits.accuracy.ask import prompt_ids, prompt_text, write_answers
 from labkit.topics.limits.accuracy.countries import Country, countries
-from labkit.topics.limits.arguments import check_model, check_seed
+from labkit.topics.limits.arguments import check_model
 
 from .reliability import at_temperature
 from .result import Calibration, ConfidenceItem

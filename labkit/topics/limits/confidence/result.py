@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from labkit.checks import check_one_of
 from labkit.formatting import in_lines
 from labkit.lab_book.entry import BookEntry
 from labkit.topics.limits.arguments import how_measured
@@ -92,8 +93,7 @@ class Calibration:
         Raises:
             ValueError: there is no such kind, or no answer with it.
         """
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
+        check_one_of("kind", kind, KINDS)
         field = dict(zip(KINDS, ("probability", "p_true", "stated"), strict=True))[kind]
         known = [each for each in self.items if getattr(each, field) is not None]
         if not self.items:

@@ -4,10 +4,10 @@ import random
 from collections.abc import Sequence
 
 from labkit.backends.capabilities import ScoringModel
-from labkit.checks import check_whole
+from labkit.checks import check_seed, check_whole
 from labkit.topics.limits.accuracy.accuracy_map import AccuracyMap, MapPlan, ask_map
 from labkit.topics.limits.accuracy.ask import Question
-from labkit.topics.limits.arguments import check_model, check_seed
+from labkit.topics.limits.arguments import check_model
 
 from .diary import sentences
 

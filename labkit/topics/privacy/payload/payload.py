@@ -11,9 +11,9 @@ from labkit.backends.capabilities import HasAddress, check_backend, model_of
 from labkit.backends.emulated.tcp_relay import HOST as STAND_IN
 from labkit.backends.generate import Backend
 from labkit.backends.guard.findings import Finding, without_overlaps
-from labkit.backends.guard.policy import Policy
+from labkit.backends.guard.policy import Policy, as_policy
 from labkit.backends.guard.scanner import scan
-from labkit.backends.prompts import Messages
+from labkit.backends.prompts import Messages, checked_prompt
 from labkit.backends.remote.api_keys import key_spans, without_keys
 from labkit.backends.remote.discovery import is_loopback
 from labkit.backends.remote.model import RemoteModel
@@ -149,9 +149,10 @@ def payload(
     if isinstance(asked, ServedModel) and isinstance(asked, HasAddress):
         prompt = asked.prompt_text(prompt, raw=raw, thinking=settings.pop("thinking", None))
         asked, raw, decode = asked.remote, True, asked.tokenizer.decode
+    policy = getattr(asked, "policy", None) if policy == _OWN else as_policy(policy)
     if not isinstance(asked, RemoteModel):
+        checked_prompt(prompt, raw=raw)
         return Payload(backend.name, None, None, (), "", 0, (), None, None)
-    policy = asked.policy if policy == _OWN else policy
     try:
         request = capture_request(asked, prompt, raw=raw, policy=policy, **settings)
     except LabError as error:

@@ -5,6 +5,7 @@ import re
 import string
 from dataclasses import dataclass
 
+from labkit.checks import check_one_of
 from labkit.data import read_data
 
 _MARK = re.compile(r"⟦([^|⟧]+)\|(.*?)⟧", re.DOTALL)
@@ -63,8 +64,7 @@ def read_examples(part: str | None = None) -> tuple[Example, ...]:
         ValueError: no such part.
         LabError: the lab's data folder is missing.
     """
-    if part not in (None, *PARTS):
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, or None; got {part!r}")
+    check_one_of("part", part, PARTS, or_none=True)
     data = read_data("scanner.json")
     rng = random.Random(data["seed"])
     parsed = {each: [parse(text, rng) for text in data[each]] for each in PARTS}
@@ -102,7 +102,6 @@ def sample_text(name: str) -> str:
         ValueError: no such text.
         LabError: the lab's data folder is missing.
     """
-    if name not in NAMES:
-        raise ValueError(f"name must be one of {', '.join(NAMES)}; got {name!r}")
+    check_one_of("name", name, NAMES)
     data = read_data("leaks.json")
     return parse(data[name], random.Random(data["seed"])).text

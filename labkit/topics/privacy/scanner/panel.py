@@ -5,6 +5,7 @@ import ipywidgets as widgets
 from labkit.backends.guard.findings import KINDS, PERSONAL, SECRETS
 from labkit.backends.guard.redaction import Redacted, redact
 from labkit.backends.guard.scanner import LEAST_CONFIDENCE, check_confidence, scan
+from labkit.backends.prompts import check_text
 from labkit.errors import LabError
 from labkit.ui import html
 from labkit.ui import panel as layout
@@ -37,6 +38,7 @@ def scan_panel(text: str = TEXT, *, least_confidence: float = LEAST_CONFIDENCE) 
         ValueError: a confidence that is out of range.
         LabError: the scanner's packages are missing.
     """
+    check_text(text)
     check_confidence(least_confidence)
     scan("")  # reports a missing package here, and loads the language model
     return ScanPanel(text, least_confidence)

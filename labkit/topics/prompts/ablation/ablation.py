@@ -7,7 +7,7 @@ from statistics import fmean
 
 from labkit.backends.capabilities import ScoringModel
 from labkit.backends.loaded.decoding import time_reading
-from labkit.checks import checked_several
+from labkit.checks import check_one_of, checked_several
 from labkit.formatting import in_lines, points
 from labkit.interrupts.cell import begin_work
 from labkit.lab_book.entry import BookEntry
@@ -159,8 +159,7 @@ def ablate(
         LabError: as for `score`; or the price list does not have the model.
     """
     check_model(model)
-    if how not in HOW:
-        raise ValueError(f"how must be one of {', '.join(HOW)}; got {how!r}")
+    check_one_of("how", how, HOW)
     parts = _checked(parts)
     if len(first_items(task, half, items)) < 2:
         raise ValueError("items must be 2 or more: a difference of one item has no interval")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from labkit.backends.prompts import check_text
-from labkit.checks import checked_path, checked_several
+from labkit.checks import check_one_of, checked_path, checked_several
 from labkit.data import FOLDER
 from labkit.errors import LabError
 from labkit.filesystem.read import parse, read_file, wrong_content
@@ -98,8 +98,7 @@ class Task:
         Raises:
             ValueError: there is no such half.
         """
-        if half not in (None, PRACTICE, HELD_OUT):
-            raise ValueError(f"half must be 'practice', 'held out' or None; got {half!r}")
+        check_one_of("half", half, (PRACTICE, HELD_OUT), or_none=True)
         return tuple(item for item in self.items if half in (None, item.half))
 
     @property

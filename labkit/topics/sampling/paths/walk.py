@@ -11,7 +11,7 @@ from labkit.backends.loaded.decoding import open_position
 from labkit.backends.prompts import Messages, check_text
 from labkit.backends.settings import Settings
 from labkit.backends.steps import Alternative
-from labkit.checks import check_whole
+from labkit.checks import check_one_of, check_whole
 from labkit.errors import LabError
 from labkit.formatting import number_of
 from labkit.topics.sampling.next_token.prediction import require_scores
@@ -235,8 +235,7 @@ class Walk:
         Raises:
             ValueError: there is no such branch.
         """
-        if name not in self._branches:
-            raise ValueError(f"name must be one of {', '.join(self._branches)}; got {name!r}")
+        check_one_of("name", name, self._branches)
         ids = (token.token_id for token in self._branches[name].tokens)
         self._cursor.go_to((*self._cursor.prompt_ids, *ids))
         self.name = name
