@@ -69,6 +69,32 @@ def test_a_stopped_cell_keeps_what_came_and_begins_nothing_more(kernel):
     assert "True 3" in printed and not error
 
 
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("lab.generate(None, 'Why?')", "ValueError at line 3 of this cell: model must be loaded"),
+        ("lab.tokenise('a')", "AttributeError at line 3 of this cell: module 'labkit' has no"),
+        ("lab.plot('a')", "TypeError at line 3 of this cell: plot draws what the lab's verbs"),
+    ],
+)
+def test_what_the_lab_refuses_is_a_line(kernel, code, sentence):
+    error = run(kernel, f"import labkit as lab\n\n{code}")[1]
+    assert error.startswith(f"✗ {sentence}") and "\n" not in error
+    assert run(kernel, "print(1)") == ("1\n", "")
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("int('x')", "int("),  # the learner's own
+        ("from labkit.formatting import digits\ndigits('x')", "formatting.py"),  # a bug of the lab
+    ],
+)
+def test_other_mistakes_keep_their_lines(kernel, code, line):
+    error = run(kernel, f"import labkit as lab\n{code}")[1]
+    assert "Traceback (most recent call last)" in error and line in error
+
+
 @pytest.fixture
 def stopped():
     before = signal.getsignal(signal.SIGINT)
