@@ -1,5 +1,6 @@
 """JupyterLab by the lab's own command, without a network where the Linux kernel can do that."""
 
+import contextlib
 import ctypes
 import functools
 import json
@@ -73,8 +74,9 @@ class LabServer:
             return
         ours, browsers = _namespace("net"), []
         for process in psutil.Process().children(recursive=True):
-            if "--disable-background-networking" in process.cmdline():
-                browsers.append(process)
+            with contextlib.suppress(psutil.NoSuchProcess):  # another test's, which has ended
+                if "--disable-background-networking" in process.cmdline():
+                    browsers.append(process)
         assert browsers
         for process in [*psutil.Process(self.process.pid).children(recursive=True), *browsers]:
             assert _namespace("net", process.pid) != ours, process
