@@ -11,7 +11,7 @@ from types import TracebackType
 from . import cell
 
 REFUSALS = (ValueError, TypeError, AttributeError)  # of an argument, or of a name
-_PACKAGE = str(Path(__file__).parents[1])
+_PACKAGE = Path(__file__).parents[1]
 
 
 def install() -> None:
@@ -32,6 +32,7 @@ def _show(shell, kind, error, traceback, tb_offset=None) -> list[str]:
     else:  # a mistake in other code, which its lines explain
         shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
         return []
+    sys.last_type, sys.last_value, sys.last_traceback = kind, error, traceback  # for %tb
     shell._showtraceback(kind, error, lines)
     return lines
 
@@ -53,4 +54,4 @@ def _is_the_labs_sentence(traceback: TracebackType | None) -> bool:
         return False
     file = traceback.tb_frame.f_code.co_filename
     line = linecache.getline(file, traceback.tb_lineno)
-    return file.startswith(_PACKAGE) and line.lstrip().startswith("raise ")
+    return Path(file).is_relative_to(_PACKAGE) and line.lstrip().startswith("raise ")

@@ -80,7 +80,11 @@ def test_a_stopped_cell_keeps_what_came_and_begins_nothing_more(kernel):
 def test_what_the_lab_refuses_is_a_line(kernel, code, sentence):
     error = run(kernel, f"import labkit as lab\n\n{code}")[1]
     assert error.startswith(f"✗ {sentence}") and "\n" not in error
-    assert run(kernel, "print(1)") == ("1\n", "")
+    # What %tb shows in full.
+    told, error = run(
+        kernel, "import sys, traceback\nprint(traceback.format_tb(sys.last_traceback))"
+    )
+    assert "/labkit/" in told.replace("\\", "/") and not error
 
 
 @pytest.mark.parametrize(
